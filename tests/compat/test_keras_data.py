@@ -20,8 +20,7 @@ def test_padded_sequences() -> None:
     assert sequence.pad_sequences(rows).shape == (3, 4)
     with pytest.raises(pel.OptionError, match="Expected padding and truncating to be 'pre' or 'post'"):
         sequence.pad_sequences(rows, padding="left")
-    with pytest.raises(pel.ShapeError, match="as in the first sequence"):
-        sequence.pad_sequences([[[1]], [[1, 2]]])
+    assert sequence.pad_sequences([[[1, 2]], [[3, 4], [5, 6]]]).tolist() == [[[0, 0], [1, 2]], [[3, 4], [5, 6]]]
 
 
 def test_batches_of_transformed_images() -> None:
@@ -99,13 +98,10 @@ def test_data_sets_and_utilities(capsys: pytest.CaptureFixture[str]) -> None:
     assert (x.shape, y.shape, x_test.shape) == ((60000, 28, 28), (60000,), (10000, 28, 28))
     x[0] = 0  # a copy
     assert "60,000 training and 10,000 test images" in capsys.readouterr().out
-    with pytest.raises(pel.StorageError, match="Keras 1 downloaded these data"):
-        datasets.cifar10.load_data()
-    with pytest.raises(pel.StorageError, match="nothing is downloaded here"):
-        utils.get_file("no such file", origin="a page")
+    with pytest.raises(pel.NoSuchNameError, match="Keras 1 downloaded it"):
+        datasets.cifar10  # noqa: B018
     assert utils.to_categorical([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert utils.to_categorical([1, 0], num_classes=2).tolist() == [[0, 1], [1, 0]]
-    np.testing.assert_allclose(utils.normalize(np.array([[3.0, 4.0], [0, 0]])), [[0.6, 0.8], [0, 0]])
     model = models.Sequential([layers.Dense(1, input_dim=2)])
     utils.plot(model, to_file="model.png")
     assert "model.png is not written" in capsys.readouterr().out

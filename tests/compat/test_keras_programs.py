@@ -33,7 +33,7 @@ def test_a_folder_of_images(run, tmp_path: Path) -> None:  # type: ignore[no-unt
             pixels = np.clip(rng.normal(level, 30, (20, 24, 3)), 0, 255).astype("uint8")
             Image.fromarray(pixels).save(tmp_path / f"{kind}.{number}.jpg")
     names, lines = run("keras_folder.py", "--dataset", str(tmp_path), "--epochs", "150")
-    assert lines[0] == "Epoch 1/150"
+    assert "Epoch 150/150" in lines[-2]
     assert lines[-1].endswith("accuracy: 100.0000%")
     model, data, labels = names["model"], names["train_data"], names["train_labels"]
     today = pel.Sequential([

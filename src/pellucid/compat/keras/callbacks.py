@@ -1,66 +1,35 @@
 """Callbacks of Keras 1 over those of pellucid."""
 
-import sys
-import time
 import warnings
 
 from pellucid import callbacks as ours
-from pellucid.callbacks import History, TensorBoard
+from pellucid.callbacks import CSVLogger, History, TensorBoard
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import TrainingWarning
 from pellucid.graph.source_location import get_user_stacklevel
 
-__all__ = ["History", "TensorBoard"]
+__all__ = ["CSVLogger", "History", "TensorBoard"]
 
 
 class Callback(ours.Callback):
     """Base of callbacks; ``on_batch_end`` receives the loss and the metrics of its batch alone."""
 
     def __init_subclass__(cls):
-        for when in ("begin", "end"):
-            if f"on_batch_{when}" in vars(cls):
-                setattr(cls, f"on_train_batch_{when}", getattr(Callback, f"call_on_batch_{when}"))
+        if "on_batch_begin" in vars(cls):
+            cls.on_train_batch_begin = lambda self, batch, logs=None: self.on_batch_begin(batch, {"batch": batch})
+        if "on_batch_end" in vars(cls):
+            cls.on_train_batch_end = Callback.call_on_batch_end
 
     def set_params(self, params):
         super().set_params({**params, **getattr(self, "fit_params", {})})
 
-    def call_on_batch_begin(self, batch, logs=None):
-        self.on_batch_begin(batch, {"batch": batch, "size": self.get_batch_length(batch)})
-
     def call_on_batch_end(self, batch, logs):  # whose values are means of the epoch so far
-        size, (seen, sums) = self.get_batch_length(batch), self.batch_totals if batch else (0, {})
+        size = self.params["batch_size"]
+        size, (seen, sums) = min(size, self.params["nb_sample"] - batch * size), self.batch_totals if batch else (0, {})
         totals = {name: value * (seen + size) for name, value in logs.items()}
         self.batch_totals = (seen + size, totals)
         own = {name: (total - sums.get(name, 0.0)) / size for name, total in totals.items()}
         self.on_batch_end(batch, {"batch": batch, "size": size, **own})
-
-    def get_batch_length(self, batch):
-        size = self.params.get("batch_size") or 1
-        return int(min(size, max((self.params.get("nb_sample") or sys.maxsize) - batch * size, 1)))
-
-
-LambdaCallback = lambda **hooks: type("LambdaCallback", (Callback,), {k: staticmethod(f) for k, f in hooks.items()})()
-
-
-class ProgressPrinter(Callback):
-    """Lines of ``verbose=1`` and ``verbose=2``, after each epoch."""
-
-    def __init__(self, verbose, samples, epochs):
-        self.samples, self.epochs = samples if verbose == 1 else None, epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
-        print(f"Epoch {epoch + 1}/{self.epochs}")
-
-    def on_epoch_end(self, epoch, logs):
-        print_line(self.samples, self.start, logs)
-
-
-def print_line(samples, start, logs):
-    """Print the progress bar of a finished pass over the data, unless ``samples`` is None, and the metrics."""
-    bar = "" if samples is None else f"{samples}/{samples} [{'=' * 30}] - "
-    values = (f" - {name}: {value:{'.4f' if abs(value) > 1e-3 else '.4e'}}" for name, value in logs.items())
-    print(f"{bar}{int(time.perf_counter() - start)}s{''.join(values)}")
 
 
 class OldMonitor:
@@ -78,22 +47,6 @@ class OldMonitor:
 class EarlyStopping(OldMonitor, ours.EarlyStopping):
     def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto"):
         super().__init__(monitor, min_delta, patience + 1, verbose, self.find_mode(monitor, mode))
-
-
-class ReduceLROnPlateau(OldMonitor, ours.ReduceLROnPlateau):
-    def __init__(
-        self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", epsilon=1e-4, *rest, **more
-    ):
-        mode = self.find_mode(monitor, mode)
-        super().__init__(monitor, factor, patience + 1, verbose, mode, epsilon, *rest, **more)
-
-    def reduce(self, epoch):
-        super().reduce(epoch)
-        self.wait = 1  # Keras 1 counts the epoch of the reduction
-
-    def on_epoch_end(self, epoch, logs):
-        super().on_epoch_end(epoch, logs)
-        logs["lr"] = logs.pop("learning_rate")
 
 
 class ModelCheckpoint(OldMonitor, ours.ModelCheckpoint):
@@ -119,9 +72,8 @@ class LearningRateScheduler(ours.LearningRateScheduler):
         """Leave the learning rate out of the history."""
 
 
-class CSVLogger(ours.CSVLogger):
-    def on_epoch_end(self, epoch, logs):
-        super().on_epoch_end(epoch, dict(sorted(logs.items())))
-
-
-add_missing_name_errors(globals(), "keras.callbacks")
+ADVICE = {
+    "LambdaCallback": "Subclass keras.callbacks.Callback",
+    "ReduceLROnPlateau": "pel.callbacks.ReduceLROnPlateau reduces after one epoch less",
+}
+add_missing_name_errors(globals(), "keras.callbacks", ADVICE)

@@ -1,4 +1,4 @@
-"""Objects that Keras 1 finds by name, in a module for each kind: activations, initial weights, losses and others.
+"""Arguments of Keras 1, and what it finds by name, in a module of each kind: activations, losses and others.
 
 Initial weights are drawn from the global generator of NumPy, which scripts seed.
 """
@@ -11,21 +11,31 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Shared, as_expr
 from pellucid.nn import activations as ours
 from pellucid.nn import losses
 from pellucid.nn import metrics as our_metrics
 from pellucid.nn.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from pellucid.nn.layers.config_capture import bind_arguments
 from pellucid.nn.registry import get_by_name
 from pellucid.nn.regularizers import L1L2
 
 
-def make_module(name, names, **functions):
-    """Return a module with these names, which may be imported from modules inside of it, too."""
+def make_signature(text):
+    """Return the signature of a constructor, without self, from a text such as ``"output_dim init='uniform'"``."""
+    return inspect.signature(eval(f"lambda {', '.join(text.split())}: None"))
+
+
+def bind(owner, signature, args, keywords, newer):
+    """Return arguments by name, with defaults; ``newer`` has other names for them."""
+    return bind_arguments(owner, signature, args, {newer.get(k, k): v for k, v in keywords.items()})
+
+
+def make_module(name, names, replacements=None, **functions):
+    """Return a module with these names, in which others can be found; see `add_missing_name_errors`."""
     module = ModuleType(f"pellucid.compat.keras.{name}")
     vars(module).update(names, __path__=[], **functions)
-    add_missing_name_errors(vars(module), f"keras.{name}")
+    add_missing_name_errors(vars(module), f"keras.{name}", replacements)
     return module
 
 
@@ -34,21 +44,17 @@ def make_getter(kind, known, default=None):
     return lambda identifier, **_: default if identifier is None else get_by_name(kind, identifier, known)
 
 
-def linear(x):
-    return x
-
-
 def hard_sigmoid(x):
-    """Piecewise linear sigmoid with the slope of Keras 1, which is 1/5 and not 1/6."""
-    return pel.clip(0.2 * as_expr(x) + 0.5, 0, 1)
+    return pel.clip(0.2 * as_expr(x) + 0.5, 0, 1)  # whose slope is 1/6 today
 
 
 def relu(x, alpha=0.0, max_value=None):
-    rectified = ours.leaky_relu(x, alpha) if alpha else ours.relu(x)
-    return rectified if max_value is None else pel.minimum(rectified, max_value)
+    y = ours.leaky_relu(x, alpha) if alpha else ours.relu(x)
+    return y if max_value is None else pel.minimum(y, max_value)
 
 
-ACTIVATIONS = {name: getattr(ours, name) for name in ["elu", "sigmoid", "softmax", "softplus", "softsign", "tanh"]}
+linear = lambda x: x
+ACTIVATIONS = {name: getattr(ours, name) for name in ("elu", "sigmoid", "softmax", "softplus", "softsign", "tanh")}
 ACTIVATIONS |= {"linear": linear, "hard_sigmoid": hard_sigmoid, "relu": relu}
 activations = make_module("activations", ACTIVATIONS, get=make_getter("activation", ACTIVATIONS, linear))
 
@@ -72,8 +78,6 @@ def draw(name, shape, scale=None):
     if name in ("zero", "one"):
         return np.full(shape, float(name == "one"))
     if name == "identity":
-        if len(shape) != 2 or shape[0] != shape[1]:
-            raise OptionError(f"init='identity' needs a square matrix. Received: shape {tuple(shape)}")
         return np.eye(shape[0]) * (1.0 if scale is None else scale)
     if name == "orthogonal":
         flat = (shape[0], int(np.prod(shape[1:])))
@@ -108,9 +112,8 @@ class KerasInitializer:
     def __call__(self, shape, dtype=None):
         function, part = initializations.get(self.identifier), (*shape[:-1], shape[-1] // self.gates)
         named = {"name": None} if "name" in inspect.signature(function).parameters else {}
-        values = [function(part, **named) for _ in range(self.gates)]
-        arrays = [value.get_value() if isinstance(value, Shared) else value for value in values]
-        return np.concatenate([np.asarray(array, dtype) for array in arrays], axis=-1)
+        values = [as_expr(function(part, **named)).eval() for _ in range(self.gates)]
+        return np.concatenate(values, axis=-1).astype(dtype)
 
 
 EPSILON = 1e-7
@@ -120,7 +123,8 @@ normalize = lambda y: y / pel.maximum(pel.sum(pel.square(y), axis=-1, keepdims=T
 hinge = lambda t, y: pel.maximum(1.0 - t * y, 0.0)
 log_ratio = lambda t, y: pel.log(floor(y) + 1.0) - pel.log(floor(t) + 1.0)
 
-LOSSES = {  # whose formulas differ from today's: hinge losses take labels -1 and 1 only, the cosine is a mean
+# Formulas that differ from today's: hinge losses take labels -1 and 1 only, the cosine is a mean.
+LOSSES = {
     "mean_absolute_percentage_error": lambda t, y: 100.0 * pel.mean(pel.abs((t - y) / floor(pel.abs(t))), axis=-1),
     "mean_squared_logarithmic_error": lambda t, y: pel.mean(pel.square(log_ratio(t, y)), axis=-1),
     "hinge": lambda t, y: pel.mean(hinge(t, y), axis=-1),
@@ -129,8 +133,8 @@ LOSSES = {  # whose formulas differ from today's: hinge losses take labels -1 an
     "poisson": lambda t, y: pel.mean(y - t * pel.log(y + EPSILON), axis=-1),
     "cosine_proximity": lambda t, y: -pel.mean(normalize(t) * normalize(y), axis=-1),
 }
-for _name, _function in LOSSES.items():
-    _function.__name__ = _name
+for _name, _function in [*LOSSES.items(), ("linear", linear)]:
+    _function.__name__ = _name  # under which model files and histories hold it
 SAME = "mean_squared_error mean_absolute_error categorical_crossentropy sparse_categorical_crossentropy"
 LOSSES |= {name: losses.NAMED[name] for name in f"{SAME} binary_crossentropy".split()}
 SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
@@ -142,3 +146,4 @@ objectives = make_module("objectives", LOSSES, get=make_getter("objective", LOSS
 find_metric = make_getter("metric", METRICS)
 # The history calls "accuracy" ``acc``, and pellucid finds which accuracy fits the loss.
 metrics = make_module("metrics", METRICS, get=lambda name: "acc" if name in ("acc", "accuracy") else find_metric(name))
+MODULES = (activations, constraints, initializations, metrics, objectives, regularizers)

@@ -4,7 +4,7 @@ Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds 
 """
 
 import pellucid as pel
-from pellucid.compat.keras.arguments import bind, make_signature
+from pellucid.compat.keras.named_objects import bind, make_signature
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.expr import Shared
 from pellucid.nn import optimizers as ours
@@ -16,7 +16,7 @@ class Optimizer(ours.Optimizer):
     """Base of optimizers whose learning rate ``lr`` is a shared variable that decays."""
 
     def __init__(self, *args, **keywords):
-        a = self.arguments = bind(type(self), self.signature, args, keywords)
+        a = self.arguments = bind(type(self), self.signature, args, keywords, {"learning_rate": "lr"})
         given = {k: v for k, v in a.items() if k not in ("lr", "decay") and v is not None}
         if "clipnorm" in given:
             given["global_clipnorm"] = given.pop("clipnorm")
@@ -59,8 +59,6 @@ for _base, _text, _attributes in (
     NAMED[_base.__name__.lower()] = type(_base.__name__, (Optimizer, _base), _attributes)
 
 globals().update({kind.__name__: kind for kind in NAMED.values()})
-get = lambda identifier: (
-    identifier if isinstance(identifier, Optimizer) else get_by_name("optimizer", identifier, NAMED)
-)
+get = lambda identifier: get_by_name("optimizer", identifier, NAMED) if isinstance(identifier, str) else identifier
 DIFFERS = {"Nadam": "pel.optimizers.Nadam has the momentum schedule of Keras 3"}
 add_missing_name_errors(globals(), "keras.optimizers", DIFFERS)

@@ -3,8 +3,6 @@
 A splitter is made for a number of samples or for labels, and is an iterable of pairs of indices.
 """
 
-import functools
-
 import numpy as np
 from sklearn import model_selection
 from sklearn.model_selection import cross_val_predict, cross_val_score, permutation_test_score, train_test_split
@@ -21,26 +19,22 @@ class Splitter:
         self.splitter, self.y = getattr(model_selection, name)(*args, **options), np.zeros(y) if np.ndim(y) == 0 else y
         self.n, self.labels = len(self.y), {"groups": self.y} if "Group" in name else {}
 
-    def __iter__(self):
-        return iter(self.splitter.split(np.zeros(self.n), self.y, **self.labels))
-
-    def __len__(self):
-        return self.splitter.get_n_splits(np.zeros(self.n), self.y, **self.labels)
+    __iter__ = lambda self: iter(self.splitter.split(np.zeros(self.n), self.y, **self.labels))
+    __len__ = lambda self: self.splitter.get_n_splits(np.zeros(self.n), self.y, **self.labels)
 
 
-def split_folds(name, y, n_folds=3, shuffle=False, random_state=None):
-    folds = Splitter(name, y, n_folds, shuffle=shuffle, random_state=random_state if shuffle else None)
-    folds.n_folds = n_folds
-    return folds
-
-
-def split_randomly(name, y, n_iter=10, test_size=0.1, train_size=None, random_state=None):
-    return Splitter(name, y, n_iter, test_size=test_size, train_size=train_size, random_state=random_state)
-
-
-KFold, StratifiedKFold = (functools.partial(split_folds, name) for name in ("KFold", "StratifiedKFold"))
-ShuffleSplit = functools.partial(split_randomly, "ShuffleSplit")
-StratifiedShuffleSplit = functools.partial(split_randomly, "StratifiedShuffleSplit")
+make_folds = lambda name: (
+    lambda y, n_folds=3, shuffle=False, random_state=None: Splitter(
+        name, y, n_folds, shuffle=shuffle, random_state=random_state if shuffle else None
+    )
+)
+make_random_splits = lambda name: (
+    lambda y, n_iter=10, test_size=0.1, train_size=None, random_state=None: Splitter(
+        name, y, n_iter, test_size=test_size, train_size=train_size, random_state=random_state
+    )
+)
+KFold, StratifiedKFold = make_folds("KFold"), make_folds("StratifiedKFold")
+ShuffleSplit, StratifiedShuffleSplit = make_random_splits("ShuffleSplit"), make_random_splits("StratifiedShuffleSplit")
 LabelKFold = lambda labels, n_folds=3: Splitter("GroupKFold", labels, n_folds)
 LeaveOneOut = lambda n: Splitter("LeaveOneOut", n)
 LeavePOut = lambda n, p: Splitter("LeavePOut", n, p)

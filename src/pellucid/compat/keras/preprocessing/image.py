@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.compat.imutils.paths import list_files
 from pellucid.compat.keras import backend
-from pellucid.compat.keras.arguments import bind, make_signature
+from pellucid.compat.keras.named_objects import bind, make_signature
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.optional_packages import require_packages
@@ -18,17 +18,12 @@ with require_packages("keras.preprocessing.image"):
 
 REFUSED = "featurewise_center samplewise_center featurewise_std_normalization samplewise_std_normalization "
 REFUSED += "zca_whitening channel_shift_range"
+LIMITS = ("rotation_range", "height_shift_range", "width_shift_range", "shear_range")
 OPTIONS = make_signature(
     f"{REFUSED.replace(' ', '=False ')}=0.0 rotation_range=0.0 width_shift_range=0.0 height_shift_range=0.0 "
     "shear_range=0.0 zoom_range=0.0 fill_mode='nearest' cval=0.0 horizontal_flip=False vertical_flip=False "
     "rescale=None preprocessing_function=None dim_ordering='default'"
 )
-TARGETS = {
-    "categorical": lambda labels, count: np.eye(count, dtype="float32")[labels],
-    "binary": lambda labels, count: labels.astype("float32"),
-    "sparse": lambda labels, count: labels,
-    None: lambda labels, count: None,
-}
 
 
 def load_img(path, grayscale=False, target_size=None):
@@ -47,7 +42,7 @@ class ImageDataGenerator:
     """Random transformations of images by nearest pixels, drawn from NumPy's global generator."""
 
     def __init__(self, *args, **keywords):
-        a = self.options = bind(type(self), OPTIONS, args, keywords)
+        a = self.options = bind(type(self), OPTIONS, args, keywords, {})
         for name in [name for name in REFUSED.split() if a[name]] + ["fill_mode"] * (a["fill_mode"] != "nearest"):
             raise OptionError(f"ImageDataGenerator: {name}={a[name]!r} is not supported. Prepare the array by NumPy")
         zoom = a["zoom_range"]
@@ -57,10 +52,9 @@ class ImageDataGenerator:
 
     def transform(self, x):
         """Return an image after a random transformation, rescaled."""
-        a, limits = self.options, ("rotation_range", "height_shift_range", "width_shift_range", "shear_range")
-        first = backend.resolve_ordering(a["dim_ordering"]) == "th"
+        a, first = self.options, backend.resolve_ordering(self.options["dim_ordering"]) == "th"
         x = x.transpose(1, 2, 0) if first else x
-        turn, down, right, shear = (np.random.uniform(-limit, limit) if limit else 0.0 for limit in map(a.get, limits))
+        turn, down, right, shear = (np.random.uniform(-a[k], a[k]) if a[k] else 0.0 for k in LIMITS)
         zoom = (1, 1) if a["zoom_range"] == (1, 1) else np.random.uniform(*a["zoom_range"], 2)
         cosine, sine, (rows, columns) = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn)), x.shape[:2]
         rotation, center = np.array([[cosine, -sine], [sine, cosine]]), np.array([rows + 1, columns + 1]) / 2
@@ -82,24 +76,21 @@ class ImageDataGenerator:
 
     def flow_from_directory(self, directory, target_size=(256, 256), color_mode="rgb", classes=None,
                             class_mode="categorical", batch_size=32, shuffle=True, seed=None):  # fmt: skip
-        if color_mode not in ("rgb", "grayscale") or class_mode not in TARGETS:
-            expected = f"'rgb' or 'grayscale', and class_mode to be one of {tuple(TARGETS)}"
-            raise OptionError(f"Expected color_mode to be {expected}. Received: {color_mode!r}, {class_mode!r}")
         names = classes or sorted(p.name for p in Path(directory).iterdir() if p.is_dir())
         suffixes = (".png", ".jpg", ".jpeg", ".bmp")
         found = [(path, i) for i, name in enumerate(names) for path in list_files(Path(directory) / name, suffixes)]
         files, labels = [path for path, _ in found], np.array([i for _, i in found], "int32")
         print(f"Found {len(files)} images belonging to {len(names)} classes.")
+        targets = {"binary": labels.astype("float32"), "sparse": labels, None: None}
+        targets["categorical"] = np.eye(len(names), dtype="float32")[labels]
+        if color_mode not in ("rgb", "grayscale") or class_mode not in targets:
+            expected = f"'rgb' or 'grayscale', and class_mode to be one of {tuple(targets)}"
+            raise OptionError(f"Expected color_mode to be {expected}. Received: {color_mode!r}, {class_mode!r}")
         load = lambda i: load_img(files[i], color_mode == "grayscale", target_size)
         read = lambda i: img_to_array(load(i), self.options["dim_ordering"])
-        targets = TARGETS[class_mode](labels, len(names))
-        batches = BatchIterator(self, files, read, targets, batch_size, shuffle, seed)
-        batches.classes, batches.nb_class, batches.class_indices = (
-            labels,
-            len(names),
-            {n: i for i, n in enumerate(names)},
-        )
-        batches.filenames = [str(Path(path).relative_to(directory)) for path in files]
+        batches = BatchIterator(self, files, read, targets[class_mode], batch_size, shuffle, seed)
+        batches.classes, batches.class_indices = labels, {name: i for i, name in enumerate(names)}
+        batches.filenames, batches.nb_class = [str(Path(path).relative_to(directory)) for path in files], len(names)
         return batches
 
 
