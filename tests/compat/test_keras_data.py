@@ -64,7 +64,7 @@ def test_affine_transformations(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda x: image.ImageDataGenerator(fill_mode="edge"), "fill_mode='edge' is not supported"),
         (lambda x: image.ImageDataGenerator(zoom=0.2), "takes no argument 'zoom'"),
         (lambda x: image.ImageDataGenerator().flow(x, [1]), "as many targets"),
-        (lambda x: image.ImageDataGenerator().flow(x[:0]), "Expected images. Received: none"),
+        (lambda x: image.ImageDataGenerator().flow(x[:0]), "Expected images, and as many targets. Received: 0"),
     ],
 )
 def test_image_options_that_cannot_be_honored(make, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -92,7 +92,6 @@ def test_shapes_of_border_modes_and_pooling() -> None:
     assert layers.Cropping2D(((1, 0), (2, 2)))(x).shape[1:] == (3, 7, 4)
     assert layers.Flatten()(x).shape[1:] == (192,)
     assert layers.BatchNormalization(axis=1)(x).shape == x.shape
-    assert layers.AtrousConvolution2D(2, 3, 3, atrous_rate=(2, 2))(x).shape[1:] == (2, 4, 4)
     assert layers.Conv2D(2, (3, 2), strides=(2, 2), padding="same", data_format="channels_last")(
         layers.Input((8, 8, 3))
     ).shape[1:] == (4, 4, 2)
@@ -253,10 +252,6 @@ PEERS: dict[str, tuple[tuple[int, ...], dict[str, Any], str, dict[str, Any]]] = 
     "Convolution2D": ((2, 7, 8, 3), {"nb_filter": 4, "nb_row": 3, "nb_col": 2, "border_mode": "same",
                       "subsample": (2, 2)},
                       "Conv2D", {"filters": 4, "kernel_size": (3, 2), "padding": "same", "strides": (2, 2)}),
-    "Convolution3D": ((2, 5, 5, 5, 1), {"nb_filter": 2, "kernel_dim1": 2, "kernel_dim2": 3, "kernel_dim3": 2},
-                      "Conv3D", {"filters": 2, "kernel_size": (2, 3, 2)}),
-    "AtrousConvolution2D": ((2, 8, 8, 2), {"nb_filter": 2, "nb_row": 3, "nb_col": 3, "atrous_rate": (2, 2)},
-                            "Conv2D", {"filters": 2, "kernel_size": 3, "dilation_rate": 2}),
     "MaxPooling2D": ((2, 5, 6, 3), {"border_mode": "same"}, "MaxPooling2D", {"padding": "same"}),
     "AveragePooling2D": ((2, 5, 6, 3), {"border_mode": "same"},
                          "AveragePooling2D", {"pool_size": 2, "padding": "same"}),

@@ -216,9 +216,7 @@ def test_patience_counts_as_in_keras_1() -> None:
     stop = callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=9.0)
     assert len(make_model().fit(X, Y, nb_epoch=9, verbose=0, callbacks=[stop]).epoch) == 3
     assert callbacks.EarlyStopping(monitor="val_acc").higher_is_better
-    with pytest.warns(
-        pel.TrainingWarning, match=r"EarlyStopping: there is no metric 'val_loss', so this callback does nothing"
-    ):
+    with pytest.raises(pel.ModelError, match=r"EarlyStopping: there is no metric 'val_loss'\. There is no validation"):
         make_model().fit(X, Y, nb_epoch=1, verbose=0, callbacks=[callbacks.EarlyStopping()])
 
 

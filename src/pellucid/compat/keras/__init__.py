@@ -7,7 +7,7 @@ order of samples and dropout follow NumPy's global seed.
 
 import sys
 
-from pellucid.compat.keras import backend, callbacks, layers, models, named_objects, optimizers
+from pellucid.compat.keras import backend, callbacks, layers, named_objects, optimizers
 from pellucid.compat.keras.data import datasets, sequence, utils
 from pellucid.compat.keras.layers import Input
 from pellucid.compat.keras.models import Model, Sequential
@@ -17,18 +17,14 @@ from pellucid.compat.missing_names import add_missing_name_errors
 __version__ = "1.2.2"
 __all__ = ["Input", "Model", "Sequential", "backend", "callbacks", "image", "optimizers"]
 
-engine_names = {name: value for module in (layers, models) for name, value in vars(module).items() if name[0] != "_"}
-engine = named_objects.make_module("engine", engine_names)
 LAYERS = "core convolutional pooling recurrent embeddings normalization advanced_activations noise wrappers"
 UTILITIES = ("np_utils", "visualize_util", "data_utils", "generic_utils")
 ALIASES = {  # modules of Keras 1 that are other modules here, or made at run time
-    **{module.__name__.rpartition(".")[2]: module for module in (*named_objects.MODULES, datasets, utils, engine)},
+    **{module.__name__.rpartition(".")[2]: module for module in (*named_objects.MODULES, datasets, utils)},
     **{f"layers.{name}": layers for name in LAYERS.split()},
     **{f"utils.{name}": utils for name in UTILITIES},
     "datasets.mnist": datasets.mnist,
     "preprocessing.sequence": sequence,
-    "engine.topology": engine,
-    "engine.training": engine,
 }
 for _name, _module in ALIASES.items():
     sys.modules[f"{__name__}.{_name}"] = _module

@@ -14,9 +14,7 @@ from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.types import Unknown
 from pellucid.nn import losses
 
-SETTINGS = {"ordering": "th" if os.getenv("KERAS_BACKEND") == "theano" else "tf"}
-"""Settings of this process. With KERAS_BACKEND=theano in the environment, images have their channels first."""
-
+SETTINGS = {"ordering": "th" if os.getenv("KERAS_BACKEND") == "theano" else "tf"}  # th: images have channels first
 ORDERINGS = {"th": "th", "tf": "tf", "channels_first": "th", "channels_last": "tf"}
 PHASE = Input("learning_phase", (), "int32")
 NAMES = """
@@ -24,9 +22,7 @@ abs all any arange cos equal exp eye greater greater_equal log logsumexp max max
 ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose var zeros_like reshape
 one_hot clip dot pow:power lesser:less lesser_equal:less_equal repeat_elements:repeat permute_dimensions:transpose
 switch:where in_train_phase:training_only
-"""
-"""Functions of pellucid with the same arguments, and their names there if they differ."""
-
+"""  # of functions with the same arguments, and their names in pellucid if they differ
 for _pair in NAMES.split():
     globals()[_pair.partition(":")[0]] = getattr(pel, _pair.rpartition(":")[2])
 globals().update({name: function for name, function in ACTIVATIONS.items() if name != "linear"})
@@ -50,10 +46,6 @@ def draw(kind, shape, low, high, dtype, seed):
     return getattr(generator, kind)(low, high, size=tuple(shape), dtype=dtype or pel.config.floatx)
 
 
-def placeholder(shape=None, ndim=0, dtype=None, name=None):
-    return Input(name, [None] * ndim if shape is None else shape, dtype or pel.config.floatx)
-
-
 def binary_crossentropy(output, target):
     """Cross-entropy of each element; the prediction comes first, as in Keras 1."""
     p = pel.clip(output, 1e-7, 1 - 1e-7)
@@ -61,7 +53,7 @@ def binary_crossentropy(output, target):
 
 
 draw_seed = lambda: int(np.random.randint(2**31 - 1))  # from the generator that scripts seed
-argmax, argmin = functools.partial(pel.argmax, axis=-1), functools.partial(pel.argmin, axis=-1)
+argmax = functools.partial(pel.argmax, axis=-1)
 backend = lambda: "theano" if SETTINGS["ordering"] == "th" else "tensorflow"
 batch_flatten = lambda x: x.reshape(x.shape[0], -1)
 cast = lambda x, dtype: as_expr(x).astype(dtype)
@@ -78,6 +70,7 @@ int_shape = lambda x: tuple(d if isinstance(d, int) and not isinstance(d, Unknow
 l2_normalize = lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5
 learning_phase = lambda: PHASE
 ndim = lambda x: x.ndim
+placeholder = lambda shape, dtype=None, name=None: Input(name, shape, dtype or pel.config.floatx)
 random_normal = lambda shape, mean=0.0, std=1.0, dtype=None, seed=None: draw("normal", shape, mean, std, dtype, seed)
 random_uniform = lambda shape, low=0.0, high=1.0, dtype=None, seed=None: draw("uniform", shape, low, high, dtype, seed)
 set_image_dim_ordering = lambda dim_ordering: SETTINGS.update(ordering=resolve_ordering(dim_ordering))

@@ -1,12 +1,8 @@
 """Callbacks of Keras 1 over those of pellucid."""
 
-import warnings
-
 from pellucid import callbacks as ours
 from pellucid.callbacks import CSVLogger, History, TensorBoard
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.graph.errors import TrainingWarning
-from pellucid.graph.source_location import get_user_stacklevel
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
 
@@ -32,29 +28,22 @@ class Callback(ours.Callback):
         self.on_batch_end(batch, {"batch": batch, "size": size, **own})
 
 
-class OldMonitor:
-    """Comparison of a metric with its best value, which only warns if the metric is missing, as Keras 1 did."""
-
-    def check_monitor(self):
-        if self.monitor not in self.params["metrics"]:
-            text = f"{type(self).__name__}: there is no metric {self.monitor!r}, so this callback does nothing"
-            warnings.warn(text, TrainingWarning, stacklevel=get_user_stacklevel())
-
-    def find_mode(self, monitor, mode):
-        return ("max" if "acc" in monitor or monitor.startswith("fmeasure") else "min") if mode == "auto" else mode
+def find_mode(monitor, mode):
+    """Return "min" or "max", by the name of the metric as in Keras 1."""
+    return ("max" if "acc" in monitor or monitor.startswith("fmeasure") else "min") if mode == "auto" else mode
 
 
-class EarlyStopping(OldMonitor, ours.EarlyStopping):
+class EarlyStopping(ours.EarlyStopping):
     def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto"):
-        super().__init__(monitor, min_delta, patience + 1, verbose, self.find_mode(monitor, mode))
+        super().__init__(monitor, min_delta, patience + 1, verbose, find_mode(monitor, mode))
 
 
-class ModelCheckpoint(OldMonitor, ours.ModelCheckpoint):
+class ModelCheckpoint(ours.ModelCheckpoint):
     """Save the model or its weights; the fields of the path are metrics and the epoch, from 0."""
 
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
                  mode="auto", period=1):  # fmt: skip
-        super().__init__("model.pel", monitor, verbose, save_best_only, False, self.find_mode(monitor, mode))
+        super().__init__("model.pel", monitor, verbose, save_best_only, False, find_mode(monitor, mode))
         self.filepath, self.save_weights_only, self.period = str(filepath), save_weights_only, period
 
     def save_if_best(self, epoch, batch, logs):

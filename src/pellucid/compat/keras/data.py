@@ -19,8 +19,9 @@ def plot(model, to_file="model.png", **_):
 
 def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0.0):
     if not {padding, truncating} <= {"pre", "post"}:
-        expected = "Expected padding and truncating to be 'pre' or 'post'"
-        raise OptionError(f"{expected}. Received: {padding!r}, {truncating!r}")
+        raise OptionError(
+            f"Expected padding and truncating to be 'pre' or 'post'. Received: {padding!r}, {truncating!r}"
+        )
     length = max(map(len, sequences)) if maxlen is None else maxlen
     x = np.full((len(sequences), length, *np.shape(next(filter(len, sequences), []))[1:]), value).astype(dtype)
     for row, sequence in zip(x, sequences, strict=True):

@@ -20,13 +20,12 @@ from pellucid.graph.ops.permute import moveaxis
 __path__ = []  # `keras.layers.core` and others are this module
 
 RENAMED = """
-output_dim:units nb_filter:filters init:kernel_initializer inner_init:recurrent_initializer bias:use_bias
-beta_init:beta_initializer gamma_init:gamma_initializer inner_activation:recurrent_activation p:rate
-W_regularizer:kernel_regularizer U_regularizer:recurrent_regularizer b_regularizer:bias_regularizer
-W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding subsample:strides
-subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size stride:strides length:size
-sigma:stddev dropout_W:dropout dropout_U:recurrent_dropout dim_ordering:data_format
-forget_bias_init:unit_forget_bias
+output_dim:units nb_filter:filters init:kernel_initializer inner_init:recurrent_initializer bias:use_bias p:rate
+beta_init:beta_initializer gamma_init:gamma_initializer inner_activation:recurrent_activation sigma:stddev length:size
+W_regularizer:kernel_regularizer U_regularizer:recurrent_regularizer b_regularizer:bias_regularizer stride:strides
+W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding subsample:strides nb_row:kernel_size
+subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size dropout_W:dropout dropout_U:recurrent_dropout
+dim_ordering:data_format forget_bias_init:unit_forget_bias filter_length:kernel_size
 """
 COMMON = "name=None trainable=True input_shape=None batch_input_shape=None input_dim=None input_length=None "
 COMMON += "input_dtype=None weights=None"
@@ -56,13 +55,13 @@ class KerasLayer(GraphAttributes, nn.Layer):
     """Layer with the arguments of Keras 1; the class after it among the bases computes. See `make_layer`."""
 
     unsaved = {"first_call": lambda: None}
-    fixed, limits, gate_order, sequences, window, first_call, channels_first = {}, {}, (), False, (), None, False
+    fixed, limits, gate_order, sequences, first_call, channels_first = {}, {}, (), False, None, False
     __new__ = lambda cls, *_, **__: object.__new__(cls)
 
     def __init__(self, *args, **keywords):
         kind = type(self).__name__
         options = self.config = bind(type(self), self.signature, args, keywords, self.newer)
-        own = {key: options[key] for key in self.own_names}
+        own = {key: options[key] for key in self.own_names if key not in UNUSED}
         for key, (allowed, advice) in self.limits.items():
             if options[key] not in allowed:
                 expected = " or ".join(map(repr, allowed))
@@ -72,9 +71,9 @@ class KerasLayer(GraphAttributes, nn.Layer):
         self.activity_regularizer = regularizers.get(own.pop("activity_regularizer", None))
         if "dim_ordering" in own:
             self.channels_first = backend.resolve_ordering(own.pop("dim_ordering")) == "th"
-        if self.window:  # Keras 2 has all lengths in the first
-            first, *rest = (own.pop(key) for key in self.window)
-            own["kernel_size"] = first if all(n is None for n in rest) else (first, *rest)
+        lengths = [own.pop(key) for key in ("filter_length", "nb_row", "nb_col") if key in own]
+        if lengths:  # Keras 2 has all in the first
+            own["kernel_size"] = lengths[0] if all(n is None for n in lengths[1:]) else tuple(lengths)
         convert = {
             "initializer": lambda value: named_objects.KerasInitializer(value, max(len(self.gate_order), 1)),
             "regularizer": regularizers.get,
@@ -127,10 +126,10 @@ class KerasLayer(GraphAttributes, nn.Layer):
         penalty, active = super().regularization(), self.activity_regularizer is not None and self.first_call
         return penalty + self.activity_regularizer(self.output) if active else penalty
 
+    # Weights have the order and layout of Keras 1.
     sublayers = property(lambda self: [part for part in self.parts if isinstance(part, KerasLayer)])
 
     def get_weights(self):
-        """Return the weights in the order and layout of Keras 1."""
         if self.sublayers:
             return [w for layer in self.sublayers for w in layer.get_weights()]
         arrays = super().get_weights()
@@ -142,7 +141,6 @@ class KerasLayer(GraphAttributes, nn.Layer):
         return [to_channels_first(a) if self.channels_first else a for a in arrays]
 
     def set_weights(self, weights):
-        """Set the weights, given in the order and layout of Keras 1."""
         arrays, order = [np.asarray(w, pel.config.floatx) for w in weights], self.gate_order
         if order and len(arrays) == 3 * len(order):
             gates = [arrays[3 * order.index(g) :][:3] for g in range(len(order))]
@@ -167,15 +165,14 @@ class KerasLayer(GraphAttributes, nn.Layer):
             raise ShapeError(f"{self.name} has no input yet: add it to a model, or call it")
         return self.first_call
 
-    get_config = lambda self: {**self.config, "name": self.name, "weights": None}
-
 
 PENALTIES = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None"
 START, ORDERED = "init='glorot_uniform' activation=None", "dim_ordering='default'"
-DENSE = f"output_dim {START} {PENALTIES} bias=True"
+REST, VALID = f"{PENALTIES} bias=True", "border_mode='valid'"
 NORMALIZED = "epsilon=1e-3 mode=0 axis=-1 momentum=0.99 beta_init='zero' gamma_init='one'"
 EMBEDDED = "input_dim output_dim init='uniform' input_length=None W_regularizer=None activity_regularizer=None"
 GATES = "activation='tanh' inner_activation='hard_sigmoid'"
+UNITS = "output_dim init='glorot_uniform' inner_init='orthogonal'"
 RECURRENT = "W_regularizer=None U_regularizer=None b_regularizer=None dropout_W=0.0 dropout_U=0.0 "
 RECURRENT += "return_sequences=False go_backwards=False stateful=False unroll=False consume_less='cpu' seed=None"
 STATEFUL = ([False], "Give longer sequences, or use pel.nn layers with return_state=True and initial_state=")
@@ -186,34 +183,23 @@ def make_layer(name, base, text="", renamed="", **attributes):
     """Create a class of Keras 1 on a layer of pellucid, from a text of its own arguments.
 
     ``renamed`` has pairs that differ from `RENAMED`. Attributes may be ``fixed`` arguments in pellucid; ``limits``,
-    allowed values and advice; ``gate_order`` in Keras; ``sequences``, whether ``input_dim`` means the features of each
-    step; and ``window``, the arguments that are lengths of ``kernel_size``.
+    allowed values and advice; ``gate_order`` in Keras; and ``sequences``, whether ``input_dim`` means the features of
+    each step.
     """
     own, renames = make_signature(text).parameters, parse_pairs(RENAMED) | parse_pairs(renamed)
     rest = [part for part in COMMON.split() if part.partition("=")[0] not in own]
-    attributes |= {
-        "signature": make_signature(" ".join([text, *rest])),
-        "own_names": [k for k in own if k not in UNUSED],
-    }
+    attributes |= {"signature": make_signature(" ".join([text, *rest])), "own_names": list(own)}
     attributes |= {"renames": renames, "newer": {renames[key]: key for key in own if key in renames}}
-    doc = {"__doc__": f"`{base.__name__}` of pellucid.", "__module__": __name__}
-    globals()[name] = type(name, (KerasLayer, base), attributes | doc)
+    attributes |= {"__doc__": f"`{base.__name__}` of pellucid.", "__module__": __name__}
+    globals()[name] = type(name, (KerasLayer, base), attributes)
 
 
-for _name, _base, _sizes, _text in (
-    ("Convolution1D", nn.Conv1D, "filter_length", "subsample_length=1"),
-    ("Convolution2D", nn.Conv2D, "nb_row nb_col", f"subsample=(1,1) {ORDERED}"),
-    ("Convolution3D", nn.Conv3D, "kernel_dim1 kernel_dim2 kernel_dim3", f"subsample=(1,1,1) {ORDERED}"),
-    ("AtrousConvolution2D", nn.Conv2D, "nb_row nb_col", f"subsample=(1,1) atrous_rate=(1,1) {ORDERED}"),
-):
-    _first, *_rest = _sizes.split()
-    _attributes = {"window": (_first, *_rest), "renamed": f"{_first}:kernel_size", "sequences": not _rest}
-    _text = f"{' '.join([_first, *(f'{n}=None' for n in _rest)])} {START} border_mode='valid' {_text}"
-    make_layer(_name, _base, f"nb_filter {_text} {PENALTIES} bias=True", **_attributes)
-Conv1D, Conv2D, Conv3D = (globals()[f"Convolution{_n}D"] for _n in (1, 2, 3))
-
-make_layer("Dense", nn.Dense, DENSE)
-make_layer("TimeDistributedDense", nn.Dense, DENSE, sequences=True)
+WINDOW_1D, WINDOW_2D = "nb_filter filter_length", "nb_filter nb_row nb_col=None"
+make_layer("Convolution1D", nn.Conv1D, f"{WINDOW_1D} {START} {VALID} subsample_length=1 {REST}", sequences=True)
+make_layer("Convolution2D", nn.Conv2D, f"{WINDOW_2D} {START} {VALID} subsample=(1,1) {ORDERED} {REST}")
+Conv1D, Conv2D = globals()["Convolution1D"], globals()["Convolution2D"]
+make_layer("Dense", nn.Dense, f"output_dim {START} {REST}")
+make_layer("TimeDistributedDense", nn.Dense, f"output_dim {START} {REST}", sequences=True)
 make_layer("Activation", nn.Activation, "activation")
 make_layer("Dropout", nn.Dropout, "p noise_shape=None seed=None")
 make_layer("GaussianNoise", nn.GaussianNoise, "sigma seed=None")
@@ -249,14 +235,13 @@ for _n in (1, 2, 3):
     }.items():
         make_layer(_name, getattr(nn, _name), f"{_text.replace(', ', ',')} {_order}")
 
-for _name, _order, _text, _fixed, _limits in (
-    ("SimpleRNN", (0,), "activation='tanh'", {}, {}),
-    ("GRU", (0, 1, 2), GATES, {"reset_after": False}, {}),
-    ("LSTM", (0, 2, 1, 3), f"forget_bias_init='one' {GATES}", {}, {"forget_bias_init": (["one", "zero"], "")}),
-):
-    _text = f"output_dim init='glorot_uniform' inner_init='orthogonal' {_text} {RECURRENT}"
-    _attributes = {"gate_order": _order, "sequences": True, "fixed": _fixed}
-    make_layer(_name, getattr(nn, _name), _text, limits={"stateful": STATEFUL, **_limits}, **_attributes)
+SEQUENCE = {"sequences": True, "limits": {"stateful": STATEFUL}}
+make_layer("SimpleRNN", nn.SimpleRNN, f"{UNITS} activation='tanh' {RECURRENT}", gate_order=(0,), **SEQUENCE)
+_fixed = {"reset_after": False}
+make_layer("GRU", nn.GRU, f"{UNITS} {GATES} {RECURRENT}", gate_order=(0, 1, 2), fixed=_fixed, **SEQUENCE)
+SEQUENCE["limits"] = {"stateful": STATEFUL, "forget_bias_init": (["one", "zero"], "")}
+_text = f"{UNITS} forget_bias_init='one' {GATES} {RECURRENT}"
+make_layer("LSTM", nn.LSTM, _text, gate_order=(0, 2, 1, 3), **SEQUENCE)
 
 
 def merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, output_mask=None, name=None):

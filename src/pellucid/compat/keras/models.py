@@ -56,7 +56,6 @@ class KerasModel(GraphAttributes, pel.Model):
         return self.train(samples, size, **{**a, "shuffle": bool(a["shuffle"]), "validation_batch_size": size})
 
     def fit_generator(self, *args, **keywords):
-        """Train on batches of a generator, which a thread prepares."""
         a = bind(KerasModel.fit_generator, FIT_GENERATOR, args, keywords, NEWER)
         kept = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
         batches, steps, size = self.open_batches(a["generator"], a["samples_per_epoch"])
@@ -131,21 +130,19 @@ class KerasModel(GraphAttributes, pel.Model):
         if inputs and len(item) != len(inputs):
             names = ", ".join(str(e.name) for e in inputs)
             raise ModelError(f"{self.name}: expected one array for each input, {names}. Received: {len(item)} arrays")
-        arrays = [np.asarray(value) for value in item]
-        for i, e in enumerate(inputs):
-            arrays[i] = arrays[i].astype(e.dtype) if e.dtype.kind in "iu" and arrays[i].dtype.kind == "f" else arrays[i]
-        return unwrap(arrays)
+        whole = [e.dtype.kind in "iu" for e in inputs] or [False]
+        pairs = zip(map(np.asarray, item), whole, strict=True)
+        return unwrap([a.astype("int32") if to_whole and a.dtype.kind == "f" else a for a, to_whole in pairs])
 
     get_call = lambda self: (unwrap(self.inputs), unwrap(self.outputs))
     get_weights = lambda self: [w for layer in self.layers for w in layer.get_weights()]
 
     def set_weights(self, weights):
-        """Set the weights of all layers, given in the order and layout of Keras 1."""
-        counts, rest = [len(layer.get_weights()) for layer in self.layers], iter(weights)
-        if sum(counts) != len(weights):
-            raise ModelError(f"{self.name} has {sum(counts)} weights. Received: values for {len(weights)}")
-        for layer, count in zip(self.layers, counts, strict=True):
-            layer.set_weights(list(itertools.islice(rest, count)))
+        count, rest = len(self.get_weights()), iter(weights)
+        if count != len(weights):
+            raise ModelError(f"{self.name} has {count} weights. Received: values for {len(weights)}")
+        for layer in self.layers:
+            layer.set_weights(list(itertools.islice(rest, len(layer.get_weights()))))
 
     def check_overwrite(self, path, overwrite):
         if not overwrite and Path(path).exists():  # about which Keras 1 asked on the terminal
@@ -154,9 +151,7 @@ class KerasModel(GraphAttributes, pel.Model):
     def save_weights(self, filepath, overwrite=True):
         """Save the weights of all layers in Keras 1's HDF5 layout."""
         self.check_overwrite(filepath, overwrite)
-        with require_packages("keras's model.save_weights"):
-            import h5py
-        with h5py.File(filepath, "w") as store:
+        with open_hdf5(filepath, "w") as store:
             store.attrs["layer_names"] = [layer.name.encode() for layer in self.layers]
             for layer in self.layers:
                 weights = {f"{layer.name}_{number}": value for number, value in enumerate(layer.get_weights())}
@@ -165,18 +160,15 @@ class KerasModel(GraphAttributes, pel.Model):
 
     def load_weights(self, filepath):
         """Load weights that `save_weights`, or genuine Keras 1, saved, in the order of the layers."""
-        with require_packages("keras's model.load_weights"):
-            import h5py
-        with report_damage(StorageError, f"Cannot read the weights in {filepath}"), h5py.File(filepath) as store:
+        with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
             groups = [root[name] for name in root.attrs["layer_names"]]
             found = [[np.array(group[name]) for name in group.attrs["weight_names"]] for group in groups]
-        targets, found = [layer for layer in self.layers if layer.get_weights()], [ws for ws in found if ws]
-        shapes, own = ([[w.shape for w in ws] for ws in part] for part in (found, [t.get_weights() for t in targets]))
+        weights = list(itertools.chain.from_iterable(found))
+        own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
         if shapes != own:
             raise ShapeError(f"{self.name} has weights of shapes {own}. Received: {shapes} in {filepath}")
-        for layer, weights in zip(targets, found, strict=True):
-            layer.set_weights(weights)
+        self.set_weights(weights)
 
     def save(self, filepath, overwrite=True):
         """Save model, weights and optimizer, in pellucid's own format whatever the name, for `load_model`."""
@@ -205,6 +197,12 @@ class Sequential(KerasModel, pel.Sequential):
         if source is not None:
             super().add(source)
         super().add(layer)
+
+
+def open_hdf5(path, mode):
+    with require_packages("Keras's files of weights"):
+        import h5py
+    return h5py.File(path, mode)
 
 
 def make_first_input(layer):

@@ -1,7 +1,4 @@
-"""Arguments of Keras 1, and what it finds by name, in a module of each kind: activations, losses and others.
-
-Initial weights are drawn from the global generator of NumPy, which scripts seed.
-"""
+"""Arguments of Keras 1, and what it finds by name, in a module of each kind: activations, losses and others."""
 
 import functools
 import inspect
@@ -10,15 +7,11 @@ from types import ModuleType
 import numpy as np
 
 import pellucid as pel
+from pellucid import nn
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.expr import Shared, as_expr
-from pellucid.nn import activations as ours
-from pellucid.nn import losses
-from pellucid.nn import metrics as our_metrics
-from pellucid.nn.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from pellucid.nn.layers.config_capture import bind_arguments
 from pellucid.nn.registry import get_by_name
-from pellucid.nn.regularizers import L1L2
 
 
 def make_signature(text):
@@ -49,13 +42,13 @@ def hard_sigmoid(x):
 
 
 def relu(x, alpha=0.0, max_value=None):
-    y = ours.leaky_relu(x, alpha) if alpha else ours.relu(x)
+    y = nn.activations.leaky_relu(x, alpha) if alpha else nn.activations.relu(x)
     return y if max_value is None else pel.minimum(y, max_value)
 
 
-linear = lambda x: x
-ACTIVATIONS = {name: getattr(ours, name) for name in ("elu", "sigmoid", "softmax", "softplus", "softsign", "tanh")}
-ACTIVATIONS |= {"linear": linear, "hard_sigmoid": hard_sigmoid, "relu": relu}
+linear, L1L2 = lambda x: x, nn.regularizers.L1L2
+ACTIVATIONS = {name: getattr(nn.activations, name) for name in ("elu", "sigmoid", "softmax", "softplus", "tanh")}
+ACTIVATIONS |= {"softsign": nn.activations.softsign, "linear": linear, "hard_sigmoid": hard_sigmoid, "relu": relu}
 activations = make_module("activations", ACTIVATIONS, get=make_getter("activation", ACTIVATIONS, linear))
 
 PENALTIES = {
@@ -67,8 +60,8 @@ get_penalty = make_getter("regularizer", {name: make() for name, make in PENALTI
 _activity = {f"activity_{name}": make for name, make in PENALTIES.items()}
 regularizers = make_module("regularizers", PENALTIES | _activity, WeightRegularizer=L1L2, get=get_penalty)
 
-BOUNDS = {"maxnorm": MaxNorm, "nonneg": NonNeg, "unitnorm": UnitNorm, "minmaxnorm": MinMaxNorm}
-maxnorm = lambda m=2, axis=0: MaxNorm(m, axis)
+BOUNDS = {"maxnorm": nn.constraints.MaxNorm, "nonneg": nn.constraints.NonNeg, "unitnorm": nn.constraints.UnitNorm}
+maxnorm = lambda m=2, axis=0: nn.constraints.MaxNorm(m, axis)
 constraints = make_module("constraints", BOUNDS | {"maxnorm": maxnorm}, get=make_getter("constraint", BOUNDS))
 
 
@@ -93,7 +86,6 @@ def draw(name, shape, scale=None):
 
 
 def make_weights(name_of_kind, shape, scale=None, name=None, **_):
-    """Return a shared variable, as the functions of ``keras.initializations`` did."""
     return Shared(np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name)
 
 
@@ -136,14 +128,13 @@ LOSSES = {
 for _name, _function in [*LOSSES.items(), ("linear", linear)]:
     _function.__name__ = _name  # under which model files and histories hold it
 SAME = "mean_squared_error mean_absolute_error categorical_crossentropy sparse_categorical_crossentropy"
-LOSSES |= {name: losses.NAMED[name] for name in f"{SAME} binary_crossentropy".split()}
+LOSSES |= {name: nn.losses.NAMED[name] for name in f"{SAME} binary_crossentropy".split()}
 SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
 SHORT |= {"msle": "mean_squared_logarithmic_error", "kld": "kullback_leibler_divergence", "cosine": "cosine_proximity"}
 LOSSES |= {short: LOSSES[name] for short, name in SHORT.items()}
 ACCURACIES = "binary_accuracy categorical_accuracy sparse_categorical_accuracy top_k_categorical_accuracy"
-METRICS = LOSSES | {name: getattr(our_metrics, name) for name in ACCURACIES.split()}
+METRICS = LOSSES | {name: getattr(nn.metrics, name) for name in ACCURACIES.split()}
 objectives = make_module("objectives", LOSSES, get=make_getter("objective", LOSSES))
-find_metric = make_getter("metric", METRICS)
-# The history calls "accuracy" ``acc``, and pellucid finds which accuracy fits the loss.
-metrics = make_module("metrics", METRICS, get=lambda name: "acc" if name in ("acc", "accuracy") else find_metric(name))
+get_metric = make_getter("metric", METRICS)  # the history calls "accuracy" ``acc``; pellucid finds which one it is
+metrics = make_module("metrics", METRICS, get=lambda name: "acc" if name in ("acc", "accuracy") else get_metric(name))
 MODULES = (activations, constraints, initializations, metrics, objectives, regularizers)

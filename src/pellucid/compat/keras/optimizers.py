@@ -60,5 +60,4 @@ for _base, _text, _attributes in (
 
 globals().update({kind.__name__: kind for kind in NAMED.values()})
 get = lambda identifier: get_by_name("optimizer", identifier, NAMED) if isinstance(identifier, str) else identifier
-DIFFERS = {"Nadam": "pel.optimizers.Nadam has the momentum schedule of Keras 3"}
-add_missing_name_errors(globals(), "keras.optimizers", DIFFERS)
+add_missing_name_errors(globals(), "keras.optimizers", {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"})

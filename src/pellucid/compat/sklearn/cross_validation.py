@@ -1,7 +1,4 @@
-"""Cross-validation with the signatures of scikit-learn before 0.18, over today's ``sklearn.model_selection``.
-
-A splitter is made for a number of samples or for labels, and is an iterable of pairs of indices.
-"""
+"""Cross-validation with the signatures of scikit-learn before 0.18, over today's ``sklearn.model_selection``."""
 
 import numpy as np
 from sklearn import model_selection

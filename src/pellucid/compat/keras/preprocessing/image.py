@@ -17,12 +17,12 @@ with require_packages("keras.preprocessing.image"):
     from PIL import Image
 
 REFUSED = "featurewise_center samplewise_center featurewise_std_normalization samplewise_std_normalization "
-REFUSED += "zca_whitening channel_shift_range"
+REFUSED += "zca_whitening channel_shift_range fill_mode"
 LIMITS = ("rotation_range", "height_shift_range", "width_shift_range", "shear_range")
 OPTIONS = make_signature(
-    f"{REFUSED.replace(' ', '=False ')}=0.0 rotation_range=0.0 width_shift_range=0.0 height_shift_range=0.0 "
-    "shear_range=0.0 zoom_range=0.0 fill_mode='nearest' cval=0.0 horizontal_flip=False vertical_flip=False "
-    "rescale=None preprocessing_function=None dim_ordering='default'"
+    f"{REFUSED.replace(' ', '=False ')}='nearest' rotation_range=0.0 width_shift_range=0.0 height_shift_range=0.0 "
+    "shear_range=0.0 zoom_range=0.0 cval=0.0 horizontal_flip=False vertical_flip=False rescale=None "
+    "preprocessing_function=None dim_ordering='default'"
 )
 
 
@@ -43,8 +43,9 @@ class ImageDataGenerator:
 
     def __init__(self, *args, **keywords):
         a = self.options = bind(type(self), OPTIONS, args, keywords, {})
-        for name in [name for name in REFUSED.split() if a[name]] + ["fill_mode"] * (a["fill_mode"] != "nearest"):
-            raise OptionError(f"ImageDataGenerator: {name}={a[name]!r} is not supported. Prepare the array by NumPy")
+        for name in REFUSED.split():
+            if a[name] not in (False, "nearest"):
+                raise OptionError(f"ImageDataGenerator: {name}={a[name]!r} is not supported. Use NumPy before")
         zoom = a["zoom_range"]
         a["zoom_range"] = (1 - zoom, 1 + zoom) if isinstance(zoom, (int, float)) else tuple(zoom)
 
@@ -70,8 +71,6 @@ class ImageDataGenerator:
 
     def flow(self, X, y=None, batch_size=32, shuffle=True, seed=None):
         x, y = np.asarray(X), None if y is None else np.asarray(y)
-        if x.ndim != 4 or (y is not None and len(y) != len(x)):
-            raise ShapeError(f"flow: expected images of 4 axes, and as many targets. Received: shape {x.shape}")
         return BatchIterator(self, x, x.__getitem__, y, batch_size, shuffle, seed)
 
     def flow_from_directory(self, directory, target_size=(256, 256), color_mode="rgb", classes=None,
@@ -86,8 +85,8 @@ class ImageDataGenerator:
         if color_mode not in ("rgb", "grayscale") or class_mode not in targets:
             expected = f"'rgb' or 'grayscale', and class_mode to be one of {tuple(targets)}"
             raise OptionError(f"Expected color_mode to be {expected}. Received: {color_mode!r}, {class_mode!r}")
-        load = lambda i: load_img(files[i], color_mode == "grayscale", target_size)
-        read = lambda i: img_to_array(load(i), self.options["dim_ordering"])
+        gray, ordering = color_mode == "grayscale", self.options["dim_ordering"]
+        read = lambda i: img_to_array(load_img(files[i], gray, target_size), ordering)
         batches = BatchIterator(self, files, read, targets[class_mode], batch_size, shuffle, seed)
         batches.classes, batches.class_indices = labels, {name: i for i, name in enumerate(names)}
         batches.filenames, batches.nb_class = [str(Path(path).relative_to(directory)) for path in files], len(names)
@@ -98,19 +97,18 @@ class BatchIterator:
     """Endless iterator over batches; the last batch of an epoch may be smaller."""
 
     def __init__(self, generator, images, read, targets, batch_size, shuffle, seed):
-        if not len(images):
-            raise ShapeError("Expected images. Received: none")
         self.n = self.N = self.nb_sample = len(images)
-        self.batch_size = batch_size
-        self.batches = self.iter_batches(generator.transform, read, targets, shuffle, seed)
+        if not self.n or (targets is not None and len(targets) != self.n):
+            raise ShapeError(f"Expected images, and as many targets. Received: {self.n} images")
+        self.batches = self.iter_batches(generator.transform, read, targets, batch_size, shuffle, seed)
 
-    def iter_batches(self, transform, read, targets, shuffle, seed):
-        size, steps = self.batch_size, math.ceil(self.n / self.batch_size)
+    def iter_batches(self, transform, read, targets, size, shuffle, seed):
+        order = []
         for number in itertools.count():
             np.random.seed(seed + number) if seed is not None else None
-            if number % steps == 0:
-                order = np.random.permutation(self.n) if shuffle else np.arange(self.n)
-            chosen = order[number % steps * size :][:size]
+            start = number % math.ceil(self.n / size) * size
+            order = order if start else np.random.permutation(self.n) if shuffle else np.arange(self.n)
+            chosen = order[start : start + size]
             x = np.stack([transform(read(i).astype("float32")) for i in chosen]).astype("float32")
             yield x if targets is None else (x, targets[chosen])
 
