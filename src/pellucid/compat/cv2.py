@@ -15,6 +15,7 @@ with require_packages("cv2"):
 __version__ = "2.4.13"
 IMREAD_UNCHANGED, IMREAD_GRAYSCALE, IMREAD_COLOR = -1, 0, 1
 INTER_NEAREST, INTER_LINEAR, INTER_CUBIC, INTER_AREA, INTER_LANCZOS4 = range(5)
+swap_red_and_blue = lambda img: img if img.ndim == 2 else np.ascontiguousarray(img[..., [2, 1, 0, 3][: img.shape[-1]]])
 COLOR_BGR2RGB, COLOR_RGB2BGR, COLOR_BGR2GRAY, COLOR_RGB2GRAY, COLOR_GRAY2BGR, COLOR_GRAY2RGB = 4, 4, 6, 7, 8, 8
 
 
@@ -36,10 +37,6 @@ def imwrite(filename, img):
         filename, quality=95
     )
     return True
-
-
-def swap_red_and_blue(img):
-    return img if img.ndim == 2 else np.ascontiguousarray(img[..., [2, 1, 0, 3][: img.shape[-1]]])
 
 
 def check_image(name, img):

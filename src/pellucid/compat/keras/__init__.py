@@ -18,11 +18,10 @@ __version__ = "1.2.2"
 __all__ = ["Input", "Model", "Sequential", "backend", "callbacks", "image", "optimizers"]
 
 LAYERS = "core convolutional pooling recurrent embeddings normalization advanced_activations noise wrappers"
-UTILITIES = ("np_utils", "visualize_util", "data_utils", "generic_utils")
 ALIASES = {  # modules of Keras 1 that are other modules here, or made at run time
     **{module.__name__.rpartition(".")[2]: module for module in (*named_objects.MODULES, datasets, utils)},
     **{f"layers.{name}": layers for name in LAYERS.split()},
-    **{f"utils.{name}": utils for name in UTILITIES},
+    **{f"utils.{name}": utils for name in ("np_utils", "visualize_util", "generic_utils")},
     "datasets.mnist": datasets.mnist,
     "preprocessing.sequence": sequence,
 }

@@ -40,14 +40,12 @@ def gradients(loss, variables):
     return pel.grad(pel.sum(loss), list(variables) if isinstance(variables, (list, tuple)) else [variables])
 
 
-def draw(kind, shape, low, high, dtype, seed):
-    """Return random numbers, other ones at every call of a program."""
+def draw(kind, shape, low, high, dtype, seed):  # other numbers at every call of a program
     generator = pel.random.Generator(draw_seed() if seed is None else seed)
     return getattr(generator, kind)(low, high, size=tuple(shape), dtype=dtype or pel.config.floatx)
 
 
-def binary_crossentropy(output, target):
-    """Cross-entropy of each element; the prediction comes first, as in Keras 1."""
+def binary_crossentropy(output, target):  # of each element; the prediction comes first, as in Keras 1
     p = pel.clip(output, 1e-7, 1 - 1e-7)
     return -(target * pel.log(p) + (1 - target) * pel.log(1 - p))
 
@@ -69,7 +67,6 @@ image_dim_ordering = lambda: SETTINGS["ordering"]
 int_shape = lambda x: tuple(d if isinstance(d, int) and not isinstance(d, Unknown) else None for d in x.shape)
 l2_normalize = lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5
 learning_phase = lambda: PHASE
-ndim = lambda x: x.ndim
 placeholder = lambda shape, dtype=None, name=None: Input(name, shape, dtype or pel.config.floatx)
 random_normal = lambda shape, mean=0.0, std=1.0, dtype=None, seed=None: draw("normal", shape, mean, std, dtype, seed)
 random_uniform = lambda shape, low=0.0, high=1.0, dtype=None, seed=None: draw("uniform", shape, low, high, dtype, seed)

@@ -12,11 +12,6 @@ def to_categorical(y, nb_classes=None, num_classes=None):
     return np.eye(nb_classes or num_classes or labels.max() + 1)[labels]
 
 
-def plot(model, to_file="model.png", **_):
-    print(f"plot: {to_file} is not written, since Graphviz is not used here. The layers are:")
-    model.summary()
-
-
 def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0.0):
     if not {padding, truncating} <= {"pre", "post"}:
         raise OptionError(
@@ -37,6 +32,9 @@ def load_mnist(path="mnist.pkl.gz"):
     return tuple((x.copy(), y.copy()) for x, y in mnist())
 
 
+plot = lambda model, to_file="model.png", **_: print(
+    f"plot: {to_file} is not written. model.summary() prints the layers"
+)
 utils = make_module("utils", {"to_categorical": to_categorical, "plot": plot, "plot_model": plot})
 sequence = make_module("preprocessing.sequence", {"pad_sequences": pad_sequences})
 ADVICE = "Keras 1 downloaded it, which nothing does here. Read arrays with numpy.load, and images with pel.data.images"

@@ -57,15 +57,15 @@ class KerasModel(GraphAttributes, pel.Model):
 
     def fit_generator(self, *args, **keywords):
         a = bind(KerasModel.fit_generator, FIT_GENERATOR, args, keywords, NEWER)
-        kept = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
-        batches, steps, size = self.open_batches(a["generator"], a["samples_per_epoch"])
-        held, count = a["validation_data"], None
+        options = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
+        batches, size = self.open_batches(a["generator"], a["samples_per_epoch"])
+        held, steps = a["validation_data"], None
         if a["nb_val_samples"] is not None:
-            held, count, _ = self.open_batches(held, a["nb_val_samples"])
+            held, steps = self.open_batches(held, a["nb_val_samples"])[0].values()
         elif held is not None:
             held = self.to_batch(tuple(held))
-        kept |= {"x": batches, "steps_per_epoch": steps, "validation_data": held, "validation_steps": count}
-        return self.train(a["samples_per_epoch"], size, **kept)
+        options |= {"x": batches["x"], "steps_per_epoch": batches["steps"], "validation_data": held}
+        return self.train(a["samples_per_epoch"], size, validation_steps=steps, **options)
 
     def train(self, samples, size, callbacks, verbose, **options):
         """Train; the order of samples follows NumPy's global seed."""
@@ -81,19 +81,11 @@ class KerasModel(GraphAttributes, pel.Model):
         return history
 
     def open_batches(self, generator, samples):
-        """Return the batches of a generator, the number for these samples, and the length of the first."""
+        """Return the batches of a generator and the number for these samples, and the length of the first."""
         batches = map(self.to_batch, iter(generator))
         first = next(batches)
         size = count_rows(first[0] if isinstance(first, tuple) else first)
-        return itertools.chain([first], batches), math.ceil(samples / size), size
-
-    def evaluate_generator(self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False):
-        batches, steps, _ = self.open_batches(generator, val_samples)
-        return pel.Model.evaluate(self, batches, steps=steps)
-
-    def predict_generator(self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False):
-        batches, steps, _ = self.open_batches(generator, val_samples)
-        return pel.Model.predict(self, batches, steps=steps)
+        return {"x": itertools.chain([first], batches), "steps": math.ceil(samples / size)}, size
 
     def evaluate(self, x, y, batch_size=32, verbose=1, sample_weight=None):
         return super().evaluate(*self.to_batch((x, y)), batch_size, 0, sample_weight)
@@ -112,11 +104,13 @@ class KerasModel(GraphAttributes, pel.Model):
     def train_on_batch(self, x, y, class_weight=None, sample_weight=None):
         return super().train_on_batch(*self.to_batch((x, y)), sample_weight, class_weight)
 
-    def test_on_batch(self, x, y, sample_weight=None):
-        return super().test_on_batch(*self.to_batch((x, y)), sample_weight)
-
+    evaluate_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
+        pel.Model.evaluate(self, **self.open_batches(generator, val_samples)[0])
+    )
+    predict_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
+        pel.Model.predict(self, **self.open_batches(generator, val_samples)[0])
+    )
     predict_proba = lambda self, x, batch_size=32, verbose=1: self.predict(x, batch_size)
-    predict_on_batch = lambda self, x: pel.Model.predict_on_batch(self, self.to_batch(x))
 
     def to_batch(self, item):
         """Return inputs, or a tuple that begins with inputs and targets, as arrays with the dtypes of the inputs."""
@@ -130,9 +124,8 @@ class KerasModel(GraphAttributes, pel.Model):
         if inputs and len(item) != len(inputs):
             names = ", ".join(str(e.name) for e in inputs)
             raise ModelError(f"{self.name}: expected one array for each input, {names}. Received: {len(item)} arrays")
-        whole = [e.dtype.kind in "iu" for e in inputs] or [False]
-        pairs = zip(map(np.asarray, item), whole, strict=True)
-        return unwrap([a.astype("int32") if to_whole and a.dtype.kind == "f" else a for a, to_whole in pairs])
+        arrays, whole = map(np.asarray, item), [e.dtype.kind in "iu" for e in inputs] or [False]
+        return unwrap([a.astype(int) if i and a.dtype.kind == "f" else a for a, i in zip(arrays, whole, strict=True)])
 
     get_call = lambda self: (unwrap(self.inputs), unwrap(self.outputs))
     get_weights = lambda self: [w for layer in self.layers for w in layer.get_weights()]

@@ -85,10 +85,9 @@ def draw(name, shape, scale=None):
     return np.random.uniform(-scale, scale, shape) if kind == "uniform" else np.random.normal(0.0, scale, shape)
 
 
-def make_weights(name_of_kind, shape, scale=None, name=None, **_):
-    return Shared(np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name)
-
-
+make_weights = lambda name_of_kind, shape, scale=None, name=None, **_: Shared(
+    np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name
+)
 STARTS = "glorot_uniform glorot_normal he_uniform he_normal lecun_uniform uniform normal orthogonal identity zero one"
 STARTS = {name: functools.partial(make_weights, name) for name in STARTS.split()}
 initializations = make_module("initializations", STARTS, get=make_getter("initialization", STARTS))

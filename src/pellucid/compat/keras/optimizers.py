@@ -6,7 +6,7 @@ Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds 
 import pellucid as pel
 from pellucid.compat.keras.named_objects import bind, make_signature
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.graph.expr import Shared
+from pellucid.graph.expr import as_expr
 from pellucid.nn import optimizers as ours
 from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.registry import get_by_name
@@ -27,10 +27,9 @@ class Optimizer(ours.Optimizer):
         super().__init__(a["lr"], **given)
         self.use_shared_learning_rate()
 
-    def set_lr(self, value):
-        self.learning_rate = float(value.get_value() if isinstance(value, Shared) else value)
-
-    lr = property(lambda self: self._rate, set_lr)
+    lr = property(
+        lambda self: self._rate, lambda self, value: setattr(self, "learning_rate", float(as_expr(value).eval()))
+    )
     config = property(lambda self: {**self.arguments, "lr": self.learning_rate})
     get_config = lambda self: self.config
 
