@@ -52,7 +52,7 @@ def test_a_folder_of_images(run, tmp_path: Path) -> None:  # type: ignore[no-unt
 def test_a_convolutional_network_on_digits(run) -> None:  # type: ignore[no-untyped-def]
     _, lines = run("keras_mnist_cnn.py", "300")
     assert lines[0].startswith("MNIST: the 60,000 training")
-    assert lines[2:4] == ["Train on 300 samples, validate on 300 samples", "Epoch 1/1"]
+    assert "Epoch 1/1" in "".join(lines)
     assert float(lines[-1].split()[-1]) > 0
 
 

@@ -1,7 +1,7 @@
-"""Functional model with two inputs and two outputs, and the same joined by a Merge layer."""
+"""Functional model with two inputs and two outputs, and one that joins the outputs of two chains."""
 
 import numpy as np
-from keras.layers import Dense, Dropout, Embedding, Flatten, Input, Merge, merge
+from keras.layers import Dense, Dropout, Embedding, Flatten, Input, merge
 from keras.models import Model, Sequential
 from keras.utils.np_utils import to_categorical
 
@@ -33,9 +33,8 @@ print("loss fell:", history["loss"][-1] < 0.5 * history["loss"][0])
 
 left = Sequential([Dense(8, input_dim=3, activation="tanh")])
 right = Sequential([Dense(8, input_dim=4, activation="tanh")])
-merged = Sequential()
-merged.add(Merge([left, right], mode="concat"))
-merged.add(Dense(1))
+both = merge([left.output, right.output], mode="sum")
+merged = Model(input=[left.input, right.input], output=Dense(1)(both))
 merged.compile("sgd", "mse")
 merged.fit([extra, words / 20.0], size, nb_epoch=5, verbose=0)
 print(merged.predict([extra, words / 20.0]).shape, len(merged.get_weights()))
