@@ -103,8 +103,8 @@ class KerasInitializer:
     def __call__(self, shape, dtype=None):
         function, part = initializations.get(self.identifier), (*shape[:-1], shape[-1] // self.gates)
         named = {"name": None} if "name" in inspect.signature(function).parameters else {}
-        values = [as_expr(function(part, **named)).eval() for _ in range(self.gates)]
-        return np.concatenate(values, axis=-1).astype(dtype)
+        values = [function(part, **named) for _ in range(self.gates)]
+        return np.concatenate([v.get_value() if isinstance(v, Shared) else v for v in values], axis=-1).astype(dtype)
 
 
 EPSILON = 1e-7
