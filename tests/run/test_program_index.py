@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,3 +170,16 @@ def test_the_next_process_loads_kernels_without_a_trace(tmp_path: Path, python: 
     assert second[:2] == first[:2]
     entries = [json.loads(path.read_bytes().partition(b"\n")[2]) for path in list_entries(tmp_path)]
     assert any(entry.get("kernels") for entry in entries)
+
+
+def test_a_loaded_program_calls_lapack(folder: Path) -> None:
+    code = """
+import numpy as np, pellucid as pel
+from pellucid.run import compilation_cache
+compilation_cache.MIN_COMPILE_SECONDS = 0.0
+A = pel.matrix("A")
+print(pel.function([A], pel.linalg.inv(A))(2 * np.eye(2)).tolist())
+"""
+    for _ in range(2):  # the second process loads the program of the first
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout == "[[0.5, 0.0], [0.0, 0.5]]\n"

@@ -21,8 +21,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pellucid.atomic_write import atomic_write
 from pellucid.run.allocator import trim_memory
@@ -50,6 +53,9 @@ STDERR = 2
 MACHINE_WARNING = b"cpu_aot_loader"
 """Part of the warnings of some versions of XLA that a program was compiled for another machine. They list features that
 no machine has, such as ``+prefer-no-scatter``; the cache key has the features of the processor."""
+
+LAPACK_MARK = b"lapack_"
+"""Part of the names of the functions of LAPACK in a serialized program."""
 
 _log_lock = threading.Lock()
 
@@ -208,14 +214,22 @@ def load_program(path: Path, in_tree: Any, out_tree: Any) -> Compiled | None:
     except (OSError, ValueError):  # missing, damaged, or of another program
         return None
     try:
-        devices = jax().devices()[:1]
+        devices, serialized = jax().devices()[:1], zlib.decompress(packed)
+        if LAPACK_MARK in serialized:
+            load_lapack()
         with drop_log_lines(MACHINE_WARNING):
-            program = deserialize_and_load(zlib.decompress(packed), in_tree, out_tree, execution_devices=devices)
+            program = deserialize_and_load(serialized, in_tree, out_tree, execution_devices=devices)
     except RuntimeError:  # serialized by an incompatible library
         return None
     mark_used(path)
     result: Compiled | None = program
     return result
+
+
+def load_lapack() -> None:
+    """Load the functions of LAPACK, as JAX does when it lowers a program; a loaded program that calls them crashes."""
+    lapack = import_module("jaxlib.lapack")
+    lapack.prepare_lapack_call("getrf", np.dtype(np.float32))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Expr
+from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.ops.symbolic_sizes import shape_template
 from pellucid.graph.traversal import topological
 from pellucid.run.buffers import Buffer
@@ -21,6 +21,9 @@ from pellucid.typing import Array
 
 MAX_PROGRAMS = 64
 """Number of compiled programs that are kept; the one that was compiled first is dropped."""
+
+MAX_REMEMBERED = 65536
+"""Number of values of scalar inputs whose program is remembered."""
 
 
 def find_value_sizes(program: Program) -> list[Expr]:
@@ -71,6 +74,13 @@ class ValueSizedProgram(NumpyProgram):
         super().__init__(program)
         self.sized: Sequence[Expr] = sized
         self.compiled: dict[Hashable, XlaProgram] = {}
+        self.remembered: dict[Hashable, XlaProgram] = {}
+        """Programs by the values of the scalar inputs, if nothing else decides the sizes."""
+        leaves = [e for e in topological(sized) if e.op is None and not isinstance(e, Constant)]
+        self.deciders: list[int] | None = None
+        """Places of these inputs among the arguments."""
+        if all(isinstance(e, Input) and not e.ndim for e in leaves):
+            self.deciders = [place for place, i in enumerate(program.inputs) if i in set(leaves)]
 
     @property
     def compile_seconds(self) -> float:  # type: ignore[override]
@@ -91,10 +101,22 @@ class ValueSizedProgram(NumpyProgram):
 
     def specialize(self, args: Sequence[Buffer]) -> XlaProgram:
         """Return the program for the sizes that these arguments lead to."""
+        if self.deciders is None:
+            return self.get_program(args)
+        key = tuple(args[place].item() for place in self.deciders)
+        if key not in self.remembered:
+            if len(self.remembered) == MAX_REMEMBERED:
+                self.remembered.clear()
+            self.remembered[key] = self.get_program(args)
+        return self.remembered[key]
+
+    def get_program(self, args: Sequence[Buffer]) -> XlaProgram:
+        """Return the program for the sizes that NumPy computes for these arguments, compiled or not."""
         templates = self.compute_templates(args)
         sizes = tuple(t.shape for t in templates.values())
         if sizes not in self.compiled:
             if len(self.compiled) == MAX_PROGRAMS:
+                self.remembered.clear()
                 del self.compiled[next(iter(self.compiled))]
             parts = {f.name: getattr(self.program, f.name) for f in fields(self.program)}
             self.compiled[sizes] = UnindexedXlaProgram(SizedProgram(**parts, templates=templates))

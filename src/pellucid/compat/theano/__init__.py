@@ -1,19 +1,138 @@
-"""Theano 1.0 on expressions of pellucid."""
+"""Theano 1.0 on expressions of pellucid.
 
-from __future__ import annotations
+The modules of Theano are made here, from one table; what they contain is in the files of this folder.
+"""
+
+import pickle
+import sys
+from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors
-from pellucid.compat.theano import compile, gof, gpuarray, gradient, ifelse, printing, sandbox, scan_module, tensor  # noqa: F401
-from pellucid.compat.theano.configuration import config  # noqa: F401
-from pellucid.compat.theano.functions import In, Mode, Out, Param, function, shared  # noqa: F401
-from pellucid.compat.theano.gradient import Lop, Rop, grad  # noqa: F401
-from pellucid.compat.theano.printing import debugprint, pp, pprint  # noqa: F401
-from pellucid.compat.theano.scan_module import clone, foldl, foldr, map, reduce, scan  # noqa: F401
-from pellucid.compat.theano.tensor.basic import dot  # noqa: F401
-from pellucid.compat.theano.variables import SharedVariable, TensorType, Variable  # noqa: F401
-from pellucid.compat.theano.variables import TensorConstant as Constant  # noqa: F401
+from pellucid.compat.theano import functions, gradient, loops, networks, printing, random_streams, variables
+from pellucid.compat.theano.configuration import config as config
+from pellucid.compat.theano.networks import NNET
+from pellucid.compat.theano.tensor_functions import FUNCTIONS
+from pellucid.compat.theano.variables import SharedVariable, TensorType, Variable, get_dtype
 
-dprint = debugprint
-__version__ = "1.0.5"
-version = __version__
+__version__ = version = "1.0.5"
+
+PATTERNS = {"scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False)}
+PATTERNS |= {f"tensor{n}": (False,) * n for n in range(3, 8)}
+DTYPES = {"b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64"}
+"""Dtypes by the first letter of a maker, such as ``dmatrix``; that of ``matrix`` is ``floatX``."""
+
+
+def make_several(maker):
+    """Return a function such as ``T.matrices``, which takes a number, names or letters."""
+
+    def make(*names, **options):
+        several = [None] * names[0] if len(names) == 1 and isinstance(names[0], int) else names
+        several = several[0] if len(several) == 1 and isinstance(several[0], str) else several
+        made = [maker(name, **options) for name in several]
+        return made[0] if len(made) == 1 else made
+
+    return make
+
+
+def list_makers():
+    """Return the makers of variables by name."""
+    found = {}
+    for kind, pattern in PATTERNS.items():
+        makers = {letter + kind: TensorType(dtype, pattern) for letter, dtype in DTYPES.items()}
+        makers[kind] = lambda name=None, dtype=None, p=pattern: TensorType(get_dtype(dtype), p)(name)
+        found |= makers | {f"{n[:-2]}ices" if kind == "matrix" else f"{n}s": make_several(m) for n, m in makers.items()}
+    return found
+
+
+def pick(module, names):
+    return {name: getattr(module, name) for name in names.split()}
+
+
+GRAPH = pick(loops, "inputs ancestors is_same_graph") | {
+    "Variable": Variable,
+    "Apply": variables.Apply,
+    "Constant": variables.TensorConstant,
+}
+RANDOM = pick(random_streams, "RandomStreams MRG_RandomStreams")
+GRADIENTS = pick(gradient, "grad jacobian hessian Rop Lop verify_grad consider_constant DisconnectedInputError")
+CLASSES = pick(variables, "TensorType TensorVariable TensorConstant TensorSharedVariable Variable")
+CONVOLUTIONS = {
+    "conv2d": networks.convolve,
+    "conv3d": networks.convolve,
+    "conv2d_grad_wrt_inputs": networks.differentiate_input,
+    **{f"AbstractConv{n}d_gradInputs": networks.InputGradient for n in (2, 3)},
+    **{f"AbstractConv{n}d_gradWeights": networks.KernelGradient for n in (2, 3)},
+}
+BATCH_NORMALIZATION = {name: f for name, f in NNET.items() if name.startswith("batch_normalization")}
+POOLING = pick(networks, "pool_2d pool_3d max_pool_2d_same_size")
+INPUTS = pick(functions, "In Out Param function shared Mode DebugMode NanGuardMode MonitorMode UnusedInputError")
+LOOPS = pick(loops, "scan reduce foldl foldr until clone equal_computations") | {"map": loops.map_}
+DRAWS = "uniform normal binomial random_integers permutation multinomial choice"
+NO_GPU = {"cuda_available": False, "cuda_enabled": False, "pygpu_activated": False}
+NO_GPU["dnn"] = SimpleNamespace(dnn_present=lambda: False, dnn_available=lambda: False)
+
+MODULES = {
+    "tensor": FUNCTIONS | list_makers() | GRADIENTS | CLASSES,
+    "tensor.basic": FUNCTIONS,
+    "tensor.var": CLASSES,
+    "tensor.sharedvar": CLASSES,
+    "tensor.extra_ops": FUNCTIONS,
+    "tensor.sort": FUNCTIONS,
+    "tensor.nlinalg": FUNCTIONS | {"alloc_diag": FUNCTIONS["diag"], "extract_diag": FUNCTIONS["diag"]},
+    "tensor.slinalg": FUNCTIONS,
+    "tensor.shared_randomstreams": RANDOM,
+    "tensor.raw_random": {name: random_streams.draw_from_state(name) for name in DRAWS.split()}
+    | {"random_state_type": lambda name=None: random_streams.RandomStreams()},
+    "tensor.nnet": NNET,
+    "tensor.nnet.nnet": NNET,
+    "tensor.nnet.conv": CONVOLUTIONS,
+    "tensor.nnet.abstract_conv": CONVOLUTIONS,
+    "tensor.nnet.bn": BATCH_NORMALIZATION,
+    "tensor.nnet.neighbours": {"images2neibs": networks.images2neibs},
+    "tensor.signal": {},
+    "tensor.signal.pool": POOLING,
+    "tensor.signal.downsample": POOLING | {"max_pool_2d": networks.max_pool_2d},
+    "tensor.signal.conv": {"conv2d": networks.convolve_planes},
+    "sandbox": {},
+    "sandbox.rng_mrg": RANDOM,
+    "sandbox.cuda": NO_GPU,
+    "gpuarray": NO_GPU,
+    "gof": GRAPH,
+    "gof.graph": GRAPH,
+    "compile": INPUTS | {"SharedVariable": SharedVariable},
+    "compile.io": INPUTS,
+    "compile.mode": INPUTS | {"get_default_mode": functions.Mode, "get_mode": lambda mode: functions.Mode()},
+    "compile.debugmode": INPUTS,
+    "compile.nanguardmode": INPUTS,
+    "compile.monitormode": INPUTS,
+    "scan_module": LOOPS,
+    "scan_module.scan_utils": LOOPS,
+    "ifelse": {"ifelse": loops.ifelse},
+    "misc": {},
+    "misc.pkl_utils": {
+        "dump": lambda obj, file_handler, protocol=4, **options: pickle.dump(obj, file_handler, 4),
+        "load": lambda f, **options: pickle.load(f),
+    },
+}
+"""Contents of Theano's modules. Those of the files `gradient` and `printing` are the files."""
+
+
+def make_modules():
+    """Make the modules of the table, importable under this package."""
+    for name, contents in MODULES.items():
+        module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
+        module.__dict__.update(contents, __path__=[])
+        add_missing_name_errors(vars(module), f"theano.{name}")
+        sys.modules[module.__name__] = module
+        parent, _, last = module.__name__.rpartition(".")
+        if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
+            setattr(sys.modules[parent], last, module)
+    for file in (gradient, printing):
+        add_missing_name_errors(vars(file), f"theano.{file.__name__.rpartition('.')[2]}")
+
+
+make_modules()
+globals().update(pick(functions, "In Mode Out Param function shared") | pick(gradient, "Lop Rop grad"))
+globals().update(pick(loops, "clone foldl foldr reduce scan") | pick(printing, "debugprint pp pprint"))
+globals().update(map=loops.map_, dprint=printing.debugprint, dot=FUNCTIONS["dot"], Constant=variables.TensorConstant)
 add_missing_name_errors(globals(), "theano")

@@ -1,0 +1,100 @@
+"""TensorFlow 0.x and 1.x on pellucid's expressions: graphs, sessions, variables, optimizers, `nn` and the digits.
+
+A session compiles each combination of fetches and fed shapes as one function of pellucid. Results are those of
+TensorFlow, except for random bits.
+"""
+
+import argparse
+import contextlib
+import functools
+import sys
+from types import ModuleType, SimpleNamespace
+
+from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
+from pellucid.compat.tensorflow import graph as _graph
+from pellucid.compat.tensorflow import input_data as _input_data
+from pellucid.compat.tensorflow import train as train
+from pellucid.compat.tensorflow.ops import FUNCTIONS as _FUNCTIONS
+from pellucid.compat.tensorflow.session import InteractiveSession as InteractiveSession
+from pellucid.compat.tensorflow.session import Session as Session
+
+__version__ = VERSION = "1.15.0"
+
+
+def _select_public(old_name, *sources):
+    """Return the values whose names a module of TensorFlow had."""
+    known = read_old_names()[old_name]
+    return {name: value for source in sources for name, value in source.items() if name in known}
+
+
+def _make_module(old_name, values, replacements=None):
+    """Return a module that can be imported and explains missing names."""
+    module = ModuleType(f"pellucid.compat.{old_name}", f"Names of `{old_name}`.")
+    vars(module).update(values, __path__=[])
+    add_missing_name_errors(vars(module), old_name, replacements)
+    sys.modules[module.__name__] = module
+    return module
+
+
+_PARSER = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+_FLAGS = argparse.Namespace()
+
+
+def _define_flag(flag_name, default_value, docstring="", kind=str):
+    options = {"type": kind}
+    if kind is _KINDS["bool"]:  # `bool` is a dtype here
+        options = {"type": lambda text: text.lower() in ("true", "t", "1", "yes", "y"), "nargs": "?", "const": True}
+        _PARSER.add_argument(f"--no{flag_name}", action="store_false", dest=flag_name, default=default_value)
+    _PARSER.add_argument(f"--{flag_name}", default=default_value, help=docstring, **options)
+    vars(_FLAGS).pop(flag_name, None)
+    _PARSER.parse_known_args(namespace=_FLAGS)
+
+
+def _run(main=None, argv=None):
+    rest = _PARSER.parse_known_args(argv and argv[1:], _FLAGS)[1]
+    sys.exit((main or sys.modules["__main__"].main)([sys.argv[0], *rest]))
+
+
+_KINDS = {"string": str, "integer": int, "float": float, "boolean": bool, "bool": bool}
+flags = _make_module(
+    "tensorflow.flags",
+    {"FLAGS": _FLAGS, **{f"DEFINE_{n}": functools.partial(_define_flag, kind=kind) for n, kind in _KINDS.items()}},
+)
+app = _make_module("tensorflow.app", {"flags": flags, "run": _run})
+
+_default = _graph.get_default_graph
+_HERE = {
+    "placeholder": lambda dtype="float32", shape=None, name=None: _graph.make_op(
+        "Placeholder", None, [], name, outputs=[(shape, dtype)]
+    ),
+    "placeholder_with_default": lambda input, shape, name=None: _graph.make_op(
+        "PlaceholderWithDefault", lambda e: e, [x := _graph.convert(input)], name, outputs=[(shape, x.dtype)]
+    ),
+    "name_scope": lambda name, default_name=None, values=None: _default().name_scope(name or default_name),
+    "control_dependencies": lambda control_inputs: _default().control_dependencies(control_inputs),
+    "device": lambda name: contextlib.nullcontext(),  # JAX's default device runs everything
+    "set_random_seed": lambda seed: setattr(_default(), "seed", seed),
+    "reset_default_graph": lambda: _graph.GRAPHS.__setitem__(-1, _graph.Graph()),
+    "get_default_session": lambda: _graph.SESSIONS[-1] if _graph.SESSIONS else None,
+    "convert_to_tensor": _graph.convert,
+}
+globals().update(_select_public("tensorflow", vars(train), vars(_graph), _graph.DTYPES, _FUNCTIONS, _HERE))
+AUTO_REUSE = "auto"
+# Settings of sessions change no result, so all are accepted.
+ConfigProto = lambda **settings: SimpleNamespace(**{"gpu_options": SimpleNamespace(), **settings})
+RunOptions = RunMetadata = GPUOptions = SimpleNamespace
+errors = _make_module("tensorflow.errors", {n: e for n, e in vars(_graph).items() if n.endswith("Error")})
+_mnist = _make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
+_tutorials = _make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
+examples = _make_module("tensorflow.examples", {"tutorials": _tutorials})
+sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
+_REPLACEMENTS = {
+    "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
+    **dict.fromkeys(["while_loop", "scan", "map_fn"], "Write a Python loop. Today: pel.while_loop, scan and map"),
+    **dict.fromkeys(["rnn_cell", "rnn", "dynamic_rnn", "static_rnn"], "Write the cell with tf.matmul. Today: nn.LSTM"),
+    "contrib": "It held experiments. Today: pel.nn",
+    "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
+    "summary": "Leave it out. Today: pel.callbacks.TensorBoard",
+}
+nn = _make_module("tensorflow.nn", _select_public("tensorflow.nn", _FUNCTIONS), _REPLACEMENTS)
+add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

@@ -1,0 +1,314 @@
+"""Functions of `tf` and `tf.nn` on tensors: tables of functions of pellucid's expressions, and Python's operators."""
+
+import functools
+import inspect
+
+import numpy as np
+
+import pellucid as pel
+from pellucid.compat.tensorflow import graph as graphs
+from pellucid.compat.tensorflow.graph import Tensor, TensorShape, as_dtype, convert, make_op, read_shape
+from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
+from pellucid.graph.expr import constant
+
+KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
+
+
+def bind(function, signature, args, kwargs):
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise UseError(f"{function}{signature}: {error}") from None
+
+
+def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None):
+    """Return a function of tensors for a function of expressions, whose first ``count`` parameters are the tensors.
+
+    They have one dtype unless they are ``mixed``; ``kinds`` are NumPy's kinds of dtypes that the first may have.
+    ``sizes`` is the parameter that is a shape: it may be or contain tensors, and `fn` receives integers. ``dtype`` is
+    that of the result if the rank is unknown.
+    """
+    parameters = inspect.signature(fn).parameters
+    optional = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    signature = inspect.Signature([*parameters.values(), optional])
+
+    def call(*args, **kwargs):
+        given = bind(type, signature, args, kwargs)
+        name, inputs = given.pop("name", None), unify([given.pop(n) for n in list(parameters)[:count]], mixed)
+        if inputs and inputs[0].dtype.kind not in kinds:
+            allowed = " or ".join(text for kind, text in KINDS.items() if kind in kinds)
+            raise DtypeError(f"{type}: expected {allowed}. Received: {inputs[0]!r}. Cast it: tf.cast(x, tf.float32)")
+        shape = given.pop(sizes, None)
+        has_tensors = isinstance(shape, (list, tuple)) and any(isinstance(d, Tensor) for d in shape)
+        dims = [] if shape is None else [convert(d) for d in (shape if has_tensors else [shape])]
+
+        def compute(*exprs):
+            return fn(*exprs[:count], **({sizes: read_shape(exprs[count:])} if dims else {}), **given)
+
+        return make_op(type, compute, [*inputs, *dims], name, dtype=given.get("dtype", dtype))
+
+    return call
+
+
+def unify(values, mixed=False):
+    """Return tensors of one dtype: numbers and arrays take that of the first tensor."""
+    kind = next((v.dtype for v in values if isinstance(v, Tensor) and not mixed), None)
+    tensors = [convert(v, None if isinstance(v, Tensor) else kind) for v in values]
+    for t in () if mixed else tensors:
+        if t.dtype != tensors[0].dtype:
+            message = f"Expected tensors of one dtype. Received: {tensors[0]!r} and {t!r}."
+            raise DtypeError(f"{message} TensorFlow casts no tensor by itself: tf.cast(x, tf.{tensors[0].dtype})")
+    return tensors
+
+
+def read_axis(*axes):
+    """Return the first of several arguments that is given, as one integer or several."""
+    axis = next((a for a in axes if a is not None), None)
+    return axis if axis is None or isinstance(axis, (int, np.integer)) else tuple(int(a) for a in axis)
+
+
+def multiply_matrices(a, b, transpose_a=False, transpose_b=False):
+    if min(a.ndim, b.ndim) < 2:
+        raise ShapeError(f"MatMul: expected matrices. Received: {a.ndim} and {b.ndim} axes. Use tf.expand_dims")
+    return pel.cast((a.mT if transpose_a else a) @ (b.mT if transpose_b else b), a.dtype)
+
+
+def get_shape(input, out_type="int32"):
+    if not all(isinstance(d, int) for d in input.shape):  # a session knows the sizes
+        raise graphs.ValueNeededError([input.ndim])
+    return constant(np.array(input.shape, as_dtype(out_type)))
+
+
+def one_hot(indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=None):
+    kind = as_dtype(dtype or type(on_value))
+    hot = pel.expand_dims(indices, -1) == constant(np.arange(*read_shape([depth]), dtype=indices.dtype))
+    return pel.where(pel.moveaxis(hot, -1, axis), kind.type(on_value), kind.type(off_value))
+
+
+def draw(method, size, dtype, seed, **parameters):
+    """Return random numbers of the generator of the current operation; their bits are pellucid's."""
+    if not graphs.TRACES:
+        raise graphs.ValueNeededError([d if isinstance(d, int) else None for d in size])
+    return getattr(graphs.TRACES[-1].get_generator(seed), method)(**parameters, size=size, dtype=as_dtype(dtype))
+
+
+def draw_uniform(shape, minval=0, maxval=1, dtype="float32", seed=None):
+    if as_dtype(dtype).kind in "iu":
+        return draw("integers", shape, dtype, seed, low=minval, high=maxval)
+    return minval + (maxval - minval) * draw("random", shape, dtype, seed)
+
+
+def read_window(sizes, data_format="NHWC"):
+    """Return the height and width of sizes of four axes, channels last."""
+    if data_format not in (None, "NHWC"):
+        raise OptionError(f"Expected data_format='NHWC', channels last. Received: {data_format!r}. Use tf.transpose")
+    values = [int(n) for n in sizes] if isinstance(sizes, (list, tuple, np.ndarray)) else []
+    if len(values) != 4 or values[0] != 1 or values[3] != 1:
+        raise OptionError(f"Expected sizes of four axes, such as [1, 2, 2, 1]. Received: {sizes!r}")
+    return values[1], values[2]
+
+
+def convolve(input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC"):
+    if padding not in ("SAME", "VALID"):
+        raise OptionError(f"Expected padding='SAME' or 'VALID'. Received: {padding!r}")
+    return pel.conv(input, filter, read_window(strides, data_format), padding.lower())
+
+
+# A vector of conditions chooses rows.
+select = lambda c, x, y: pel.where(pel.reshape(c, (-1, *[1] * (x.ndim - 1))) if c.ndim == 1 < x.ndim else c, x, y)
+find_extreme = lambda fn: (
+    lambda input, axis=None, dimension=None, output_type="int64": pel.cast(
+        fn(input, axis=read_axis(axis, dimension, 0)), as_dtype(output_type)
+    )
+)
+pool = lambda fn: (
+    lambda value, ksize=None, strides=None, padding="VALID", data_format="NHWC": fn(
+        value, read_window(ksize, data_format), read_window(strides), padding.lower()
+    )
+)
+make_normal = lambda method: (
+    lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: mean + stddev * draw(method, shape, dtype, seed)
+)
+# The cast rounds means of integers to 0, as in TensorFlow.
+reduce = lambda fn: (
+    lambda input_tensor, axis=None, keep_dims=None, reduction_indices=None, keepdims=None: pel.cast(
+        fn(input_tensor, axis=read_axis(axis, reduction_indices), keepdims=bool(keep_dims or keepdims)),
+        input_tensor.dtype,
+    )
+)
+make_filled = lambda fn: lambda shape, dtype="float32": fn(shape, as_dtype(dtype))
+divide = lambda x, y: x / y if x.dtype.kind == "f" else pel.cast(x, "float64") / pel.cast(y, "float64")
+clip_value = lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t, clip_value_min), clip_value_max)
+normalize_locally = lambda input, depth_radius=5, bias=1, alpha=1, beta=0.5: pel.local_response_normalization(
+    input, 2 * depth_radius + 1, bias, alpha, beta
+)
+gather = lambda params, indices, axis=0: pel.take(params, indices, axis)
+squeeze = lambda input, axis=None, squeeze_dims=None: pel.squeeze(input, read_axis(axis, squeeze_dims))
+expand_dims = lambda input, axis=None, dim=None: pel.expand_dims(input, read_axis(axis, dim))
+get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
+# In 0.x, the arguments are positional, in this order.
+choose_scores = lambda logits, labels: -get_scores(pel.log_softmax(logits), labels)[..., 0]
+cross_entropy = lambda logits, labels, dim=-1: -pel.sum(labels * pel.log_softmax(logits, dim), axis=dim)
+binary_cross_entropy = lambda logits, labels: labels * pel.softplus(-logits) + (1 - labels) * pel.softplus(logits)
+draw_mask = lambda x, keep, noise_shape=None, seed=None: (
+    x / keep * pel.floor(keep + draw("random", noise_shape or x.shape, x.dtype, seed)) if graphs.TRACES else x
+)
+drop_some = define("dropout", 2, draw_mask, "f", sizes="noise_shape")
+SIMPLE = {
+    "1 f": "exp log log1p expm1 sqrt sin cos tan asin acos atan erf lgamma sigmoid tanh ceil floor softplus softsign",
+    "1 f bool": "is_nan=isnan is_finite=isfinite",
+    "1 iuf": "abs negative,neg sign square round relu diag",
+    "1 biuf": "stop_gradient zeros_like ones_like",
+    "1 b": "logical_not",
+    "2 f": "atan2=arctan2",
+    "2 iuf": "add,bias_add subtract,sub multiply,mul pow floordiv=floor_divide floormod,mod=remainder maximum minimum",
+    "2 iuf bool": "less less_equal greater greater_equal",
+    "2 biuf bool": "equal not_equal",
+    "2 b": "logical_and logical_or logical_xor",
+}
+"""Functions with the arguments of pellucid's, by number of tensors and kinds of dtypes: NAME,ALIAS=NAME_IN_PELLUCID."""
+REDUCTIONS = {**dict.fromkeys(["sum", "max", "min", "prod", "mean"], "iuf"), "all": "b", "any": "b", "logsumexp": "f"}
+TABLE = {
+    **{f"reduce_{n}": define(n.title(), 1, reduce(getattr(pel, n)), kinds) for n, kinds in REDUCTIONS.items()},
+    "identity": define("Identity", 1, lambda input: input),
+    "rsqrt": define("Rsqrt", 1, lambda x: 1 / pel.sqrt(x), "f"),
+    "reciprocal inv": define("Reciprocal", 1, lambda x: 1 / x, "f"),
+    "div": define("div", 2, lambda x, y: x // y if x.dtype.kind in "iu" else x / y, "iuf"),
+    "divide truediv realdiv": define("truediv", 2, divide, "iuf"),
+    "squared_difference": define("SquaredDifference", 2, lambda x, y: pel.square(x - y), "iuf"),
+    "clip_by_value": define("clip_by_value", 3, clip_value),
+    "matmul batch_matmul": define("MatMul", 2, multiply_matrices, "iuf"),
+    "argmax arg_max": define("ArgMax", 1, find_extreme(pel.argmax), dtype="int64"),
+    "argmin arg_min": define("ArgMin", 1, find_extreme(pel.argmin), dtype="int64"),
+    "reshape": define("Reshape", 1, lambda tensor, shape: pel.reshape(tensor, shape), sizes="shape"),
+    "transpose": define("transpose", 1, lambda a, perm=None: pel.transpose(a, read_axis(perm))),
+    "expand_dims": define("ExpandDims", 1, expand_dims),
+    "squeeze": define("Squeeze", 1, squeeze),
+    "shape": define("Shape", 1, get_shape, dtype="int32"),
+    "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
+    "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
+    "pad": define("Pad", 1, lambda tensor, paddings, mode="CONSTANT": pel.pad(tensor, paddings, mode.lower())),
+    "cumsum": define("Cumsum", 1, lambda x, axis=0: pel.cumsum(x, axis), "iuf"),
+    "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
+    "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
+    "where select": define("Select", 3, select, "b", mixed=True),
+    "zeros": define("zeros", 0, make_filled(pel.zeros), dtype="float32", sizes="shape"),
+    "ones": define("ones", 0, make_filled(pel.ones), dtype="float32", sizes="shape"),
+    "random_uniform": define("random_uniform", 0, draw_uniform, dtype="float32", sizes="shape"),
+    "random_normal": define("random_normal", 0, make_normal("normal"), dtype="float32", sizes="shape"),
+    "truncated_normal": define("truncated_normal", 0, make_normal("truncated_normal"), dtype="float32", sizes="shape"),
+    "relu6": define("Relu6", 1, lambda features: pel.minimum(pel.relu(features), 6), "iuf"),
+    "elu": define("Elu", 1, lambda features: pel.nn.activations.elu(features), "f"),
+    "leaky_relu": define("LeakyRelu", 1, lambda features, alpha=0.2: pel.leaky_relu(features, alpha), "f"),
+    "softmax": define("Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, read_axis(axis, dim)), "f"),
+    "log_softmax": define("LogSoftmax", 1, lambda logits, dim=-1: pel.log_softmax(logits, dim), "f"),
+    "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
+    "conv2d": define("Conv2D", 2, convolve, "f"),
+    "max_pool": define("MaxPool", 1, pool(pel.max_pool), "f"),
+    "avg_pool": define("AvgPool", 1, pool(pel.average_pool), "f"),
+    "in_top_k": define("InTopK", 2, lambda z, t, k: pel.sum(z > get_scores(z, t), -1) < k, "f", "bool", mixed=True),
+    "lrn local_response_normalization": define("LRN", 1, normalize_locally, "f"),
+    "sparse_softmax_cross_entropy_with_logits": define("SparseSoftmaxCrossEntropy", 2, choose_scores, "f", mixed=True),
+    "sigmoid_cross_entropy_with_logits": define("logistic_loss", 2, binary_cross_entropy, "f"),
+    "softmax_cross_entropy_with_logits": define("CrossEntropy", 2, cross_entropy, "f"),
+}
+FUNCTIONS = {name: fn for names, fn in TABLE.items() for name in names.split()}
+
+
+call_one, call_two = lambda fn: lambda x: fn(x), lambda fn: lambda x, y: fn(x, y)
+for _key, _text in SIMPLE.items():
+    (_count, *_options) = _key.split()
+    for _names, _, _ours in (part.partition("=") for part in _text.split()):
+        (_name, *_aliases), _call = _names.split(","), call_one if _count == "1" else call_two
+        _made = define(_name.title().replace("_", ""), int(_count), _call(getattr(pel, _ours or _name)), *_options)
+        FUNCTIONS |= dict.fromkeys([_name, *_aliases], _made)
+
+
+def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None):
+    keep = keep_prob if rate is None else 1 - rate
+    if keep is None or (isinstance(keep, (int, float)) and not 0 < keep <= 1):
+        raise OptionError(f"tf.nn.dropout: expected keep_prob in (0, 1], the fraction to keep. Received: {keep!r}")
+    return drop_some(x, keep, noise_shape, seed, name)
+
+
+def cast(x, dtype, name=None):
+    kind, x = as_dtype(dtype), convert(x)
+    return x if x.dtype == kind else make_op("Cast", lambda e: pel.cast(e, kind), [x], name, dtype=kind)
+
+
+def make_constant(value, dtype=None, shape=None, name="Const"):
+    if shape is not None:
+        value, sizes = graphs.as_array(value, dtype and as_dtype(dtype)), tuple(int(d) for d in TensorShape(shape))
+        if value.size not in (1, np.prod(sizes)):
+            raise ShapeError(f"tf.constant: shape {sizes} does not fit {value.size} values")
+        value = np.full(sizes, value.reshape(sizes if value.size > 1 else ()))
+    return convert(value, dtype, name)
+
+
+def concat(values=None, axis=None, name="concat", concat_dim=None):
+    """Concatenate tensors; 0.x gives the axis first."""
+    if isinstance(values, int) or isinstance(axis, (list, tuple)):
+        values, axis = axis, values
+    axis = read_axis(concat_dim, axis)
+    return make_op("concat", lambda *xs: pel.concatenate(xs, axis=axis), unify(list(values)), name)
+
+
+def split(value=None, num_or_size_splits=None, axis=0, num=None, name="split", split_dim=None, num_split=None):
+    """Split a tensor; 0.x gives the axis and the number first."""
+    if isinstance(value, int):
+        value, axis = axis, value
+    axis, parts = read_axis(split_dim, axis), num_or_size_splits or num_split
+    ends, n = (parts, parts) if isinstance(parts, int) else (np.cumsum(parts)[:-1].tolist(), len(parts))
+    return make_op("split", lambda e: pel.split(e, ends, axis), [convert(value)], name, count=n)
+
+
+def unstack(value, num=None, axis=0, name="unstack"):
+    x = convert(value)
+    n = num or (x.shape[axis].value if x.shape.ndims else None)
+    if n is None:
+        raise ShapeError(f"tf.unstack: the length of axis {axis} of {x!r} is not known. Give it: num=...")
+    return make_op("unstack", lambda e: [pel.take(e, i, axis=axis) for i in range(n)], [x], name, count=n)
+
+
+def get_item(self, key):
+    parts = key if isinstance(key, tuple) else (key,)
+    bounds = [b for p in parts for b in ((p.start, p.stop, p.step) if isinstance(p, slice) else (p,))]
+
+    def fn(x, *exprs):
+        rest = iter(exprs)
+        read = lambda b: next(rest) if isinstance(b, Tensor) else b
+        index = [slice(read(p.start), read(p.stop), read(p.step)) if isinstance(p, slice) else read(p) for p in parts]
+        return x[tuple(index)]
+
+    return make_op("strided_slice", fn, [convert(self), *(b for b in bounds if isinstance(b, Tensor))])
+
+
+def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
+    norm = FUNCTIONS["global_norm"](t_list) if use_norm is None else use_norm
+    scale = clip_norm * FUNCTIONS["minimum"](1 / norm, 1 / clip_norm)
+    return [None if t is None else t * scale for t in t_list], norm
+
+
+FUNCTIONS |= {
+    **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm)},
+    "constant": make_constant, "unpack": unstack, "newaxis": None,
+    "range": lambda start, limit=None, delta=1, name=None: convert(
+        np.arange(0 if limit is None else start, start if limit is None else limit, delta).tolist(), name=name
+    ),
+    "stack": lambda values, axis=0, name=None: make_op("Pack", lambda *xs: pel.stack(xs, axis), unify(values), name),
+    "fill": lambda dims, value, name=None: FUNCTIONS["zeros"](dims, convert(value).dtype) + value,
+    "add_n": lambda inputs, name=None: functools.reduce(FUNCTIONS["add"], inputs),
+    "global_norm": lambda t_list, name=None: FUNCTIONS["sqrt"](
+        functools.reduce(FUNCTIONS["add"], [2 * FUNCTIONS["l2_loss"](t) for t in t_list if t is not None])
+    ),
+    **{f"to_{kind}": functools.partial(cast, dtype=kind) for kind in ("float", "double", "int32", "int64")},
+}  # fmt: skip
+FUNCTIONS["pack"] = FUNCTIONS["stack"]
+FUNCTIONS["softmax_cross_entropy_with_logits_v2"] = FUNCTIONS["softmax_cross_entropy_with_logits"]
+OPERATORS = "add sub mul truediv floordiv mod pow matmul and=logical_and or=logical_or xor=logical_xor "
+for _text in f"{OPERATORS} lt=less le=less_equal gt=greater ge=greater_equal neg abs invert=logical_not".split():
+    _name, _, _function = _text.partition("=")
+    _fn = FUNCTIONS[_function or _name]
+    setattr(Tensor, f"__{_name}__", lambda self, *other, fn=_fn: fn(self, *other))
+    setattr(Tensor, f"__r{_name}__", lambda self, other, fn=_fn: fn(other, self))
+setattr(Tensor, "__getitem__", get_item)  # noqa: B010 - it needs functions of this module

@@ -1,0 +1,67 @@
+"""Programs in the spelling of TensorFlow 0.x and 1.x run unchanged, and give today's numbers."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
+
+import pellucid as pel
+import pellucid.compat.tensorflow as tf
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Function that runs a program with the modules under their old names, and returns its variables."""
+    prefix = tf.__name__.removesuffix("tensorflow")
+    for name in [n for n in sys.modules if n.startswith(tf.__name__)]:
+        monkeypatch.setitem(sys.modules, name.removeprefix(prefix), sys.modules[name])
+    monkeypatch.chdir(tmp_path)
+    tf.reset_default_graph()
+
+    def run_program(name: str, *arguments: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        return runpy.run_path(str(PROGRAMS / f"{name}.py"), run_name="__main__")
+
+    return run_program
+
+
+def test_softmax_regression_is_that_of_pellucid(run: Any) -> None:
+    found = run("tensorflow_softmax_digits")
+    assert found["result"] > 0.89
+    digits = input_data.read_data_sets("", one_hot=True, seed=1)
+    x, t = pel.matrix("x", shape=("n", 784)), pel.matrix("t", shape=("n", 10))
+    w, b = pel.shared(np.zeros((784, 10)), "W"), pel.shared(np.zeros(10), "b")
+    loss = -(t * pel.log(pel.softmax(x @ w + b))).sum(axis=1).mean()
+    dw, db = pel.grad(loss, [w, b])
+    step = pel.function([x, t], updates={w: w - 0.5 * dw, b: b - 0.5 * db})
+    for _ in range(300):
+        images, labels = digits.train.next_batch(100)
+        step(images, labels.astype("float32"))
+    np.testing.assert_allclose(found["weights"], w.get_value(), 1e-4, 1e-6)
+
+
+def test_convolutional_network_learns(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run("tensorflow_convolutional_digits")
+    assert found["result"] > 0.85
+    assert "the MNIST digits that pellucid has: 60000 training images" in capsys.readouterr().out
+
+
+def test_linear_regression_saves_and_restores(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("tensorflow_linear_regression", "--learning_rate=0.2", "--noverbose")
+    assert not caught.value.code
+    assert capsys.readouterr().out == "W=3.000 b=-1.000\n"
+
+
+def test_order_of_assignments(run: Any) -> None:
+    found = run("tensorflow_control_dependencies")
+    np.testing.assert_allclose(found["averages"], [0.1, 0.29, 0.561], 1e-6)
+    np.testing.assert_allclose(found["final"], [1.5049, 1], 1e-6)
