@@ -1,8 +1,8 @@
 """Callbacks of Keras 1 over those of pellucid."""
 
-from pellucid import callbacks as ours
-from pellucid.callbacks import CSVLogger, History, TensorBoard
 from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.training import callbacks as ours
+from pellucid.training.callbacks import CSVLogger, History, TensorBoard
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
 
