@@ -28,6 +28,7 @@ if shutil.which("gcc"):
 
 # Aliases of modules, which pytest would import a second time.
 collect_ignore = [f"src/pellucid/{name}.py" for name in ("callbacks", "losses", "optimizers", "schedules")]
+collect_ignore += ["tests/compat/programs"]  # scripts for old libraries
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import re
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -126,7 +127,7 @@ class ObjectWriter:
             return {"custom": value.missing_name}
         if isinstance(value, types.FunctionType):
             name = get_registered_name(value)
-            if name is None and value.__module__.startswith("pellucid."):
+            if name is None and re.match(r"pellucid\.(?!compat\.)", value.__module__):
                 raise StorageError(f"{value.__qualname__} is an internal function of pellucid without a name in files")
             return {"custom": self.name_custom(value)} if name is None else {"function": name}
         if isinstance(value, (types.MethodType, types.BuiltinFunctionType, types.ModuleType, types.GeneratorType)):

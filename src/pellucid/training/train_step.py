@@ -115,7 +115,7 @@ class TrainStep:
             for name, metric in config.weighted_metrics.items():
                 metrics[prefix + name] = make_metric(prefix + name, metric, y, output, weight)
         if isinstance(self.penalty, Expr):
-            total = total + self.penalty
+            total = total + (self.penalty if training else inference(self.penalty))
         return {"loss": StepMetric({"loss": total}), **losses, **metrics}
 
     def get_metrics(self, training: bool) -> dict[str, StepMetric]:

@@ -1,0 +1,268 @@
+"""Layers of Keras 1 over those of pellucid, as a table of their constructor arguments.
+
+Kernels of convolutions are not flipped, as with Keras's TensorFlow backend. With ``dim_ordering='th'`` images keep
+their channels first outside of a layer, and weights have Keras's layout.
+"""
+
+import itertools
+from collections import defaultdict
+
+import numpy as np
+
+import pellucid as pel
+from pellucid import nn
+from pellucid.compat.keras import backend, named_objects
+from pellucid.compat.keras.named_objects import activations, bind, constraints, make_signature, regularizers
+from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.graph.errors import OptionError, ShapeError
+from pellucid.graph.ops.permute import moveaxis
+
+__path__ = []  # `keras.layers.core` and others are this module
+
+RENAMED = """
+output_dim:units nb_filter:filters init:kernel_initializer inner_init:recurrent_initializer bias:use_bias p:rate
+beta_init:beta_initializer gamma_init:gamma_initializer inner_activation:recurrent_activation sigma:stddev length:size
+W_regularizer:kernel_regularizer U_regularizer:recurrent_regularizer b_regularizer:bias_regularizer stride:strides
+W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding subsample:strides nb_row:kernel_size
+subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size dropout_W:dropout dropout_U:recurrent_dropout
+dim_ordering:data_format forget_bias_init:unit_forget_bias filter_length:kernel_size
+"""
+COMMON = "name=None trainable=True input_shape=None batch_input_shape=None input_dim=None input_length=None "
+COMMON += "input_dtype=None weights=None"
+UNUSED = ("consume_less", "unroll", "output_shape", "input_length")  # speed, and shapes that are inferred
+CHANNELS_FIRST = "If they come first in this script, call keras.backend.set_image_dim_ordering('th') at its beginning"
+PARAMETERS = {"W": "kernel", "b": "bias", "U": "recurrent_kernel"}
+
+_counters = defaultdict(lambda: itertools.count(1))
+make_name = lambda kind: f"{kind.lower()}_{next(_counters[kind.lower()])}"
+parse_pairs = lambda text: dict(pair.split(":") for pair in text.split())
+to_channels_first = lambda a: a.transpose(a.ndim - 1, a.ndim - 2, *range(a.ndim - 2)) if a.ndim > 3 else a
+to_channels_last = lambda a: a.transpose(*range(2, a.ndim), 1, 0) if a.ndim > 3 else a
+get_shape = lambda e: [*map(backend.int_shape, e)] if isinstance(e, (list, tuple)) else backend.int_shape(e)
+
+
+class GraphAttributes:
+    """Attributes that layers and models of Keras 1 have; ``get_call`` returns input and output."""
+
+    input, output = (property(lambda self, i=i: self.get_call()[i]) for i in (0, 1))
+    input_shape, output_shape = (property(lambda self, i=i: get_shape(self.get_call()[i])) for i in (0, 1))
+    weights = property(lambda self: self.parameters)
+    trainable_weights = property(lambda self: [p for p in self.parameters if p.trainable])
+    count_params = lambda self: sum(int(np.prod(p.shape)) for p in self.parameters)
+
+
+class KerasLayer(GraphAttributes, nn.Layer):
+    """Layer with the arguments of Keras 1; the class after it among the bases computes. See `make_layer`."""
+
+    unsaved = {"first_call": lambda: None}
+    fixed, limits, gate_order, sequences, first_call, channels_first = {}, {}, (), False, None, False
+    __new__ = lambda cls, *_, **__: object.__new__(cls)
+
+    def __init__(self, *args, **keywords):
+        kind = type(self).__name__
+        options = self.config = bind(type(self), self.signature, args, keywords, self.newer)
+        own = {key: options[key] for key in self.own_names if key not in UNUSED}
+        for key, (allowed, advice) in self.limits.items():
+            if options[key] not in allowed:
+                expected = " or ".join(map(repr, allowed))
+                raise OptionError(f"{kind}: expected {key} to be {expected}. Received: {options[key]!r}. {advice}")
+            if len(allowed) == 1:
+                del own[key]
+        self.activity_regularizer = regularizers.get(own.pop("activity_regularizer", None))
+        if "dim_ordering" in own:
+            self.channels_first = backend.resolve_ordering(own.pop("dim_ordering")) == "th"
+        lengths = [own.pop(key) for key in ("filter_length", "nb_row", "nb_col") if key in own]
+        if lengths:  # Keras 2 has all in the first
+            own["kernel_size"] = lengths[0] if all(n is None for n in lengths[1:]) else tuple(lengths)
+        convert = {
+            "initializer": lambda value: named_objects.KerasInitializer(value, max(len(self.gate_order), 1)),
+            "regularizer": regularizers.get,
+            "constraint": constraints.get,
+            "activation": activations.get,
+            "seed": lambda value: backend.draw_seed() if value is None else value,
+            "bias": lambda value: value in (True, "one"),
+        }
+        ours = {self.renames.get(key, key): value for key, value in own.items()}
+        ours = {key: convert.get(key.rpartition("_")[2], lambda v: v)(value) for key, value in ours.items()}
+        if self.channels_first and hasattr(ours.get("kernel_constraint"), "axis"):  # whose kernels have other axes here
+            raise OptionError(f"{kind}: norms of kernels are constrained for dim_ordering='tf' only")
+        super().__init__(**ours, **self.fixed, name=make_name(kind) if options["name"] is None else options["name"])
+        if not options["trainable"]:
+            self.trainable = False
+
+    def get_sample_shape(self):
+        """Return the shape of a sample that the constructor was given, or None."""
+        o = self.config
+        if o["batch_input_shape"] or o["input_shape"]:
+            return tuple(o["input_shape"] or o["batch_input_shape"][1:])
+        if isinstance(self, nn.Embedding):
+            return (o["input_length"],)
+        if o["input_dim"] is None:
+            return o["layer"].get_sample_shape() if isinstance(o.get("layer"), KerasLayer) else None
+        return (o["input_length"], o["input_dim"]) if self.sequences else (o["input_dim"],)
+
+    def __call__(self, inputs, *more, mask=None, **named):
+        result = super().__call__(inputs, *more, mask=mask, **named)
+        self.first_call = self.first_call or (inputs, result)
+        return result
+
+    def apply(self, x, mask, named):
+        moved = moveaxis(x, 1, -1) if self.channels_first and x.ndim > 2 else x
+        try:
+            y = super().apply(moved, mask, named)
+        except ShapeError as error:
+            if "dim_ordering" in self.config and x.ndim > 3 and not self.channels_first:
+                error.add_note(f"  {self.name} takes images with their channels last. {CHANNELS_FIRST}")
+            raise
+        return moveaxis(y, -1, 1) if moved is not x and y.ndim == x.ndim else y
+
+    def maybe_build(self, x):
+        first = not self.built
+        super().maybe_build(x)
+        if first and self.config["weights"] is not None:
+            self.set_weights(self.config["weights"])
+
+    def regularization(self):
+        penalty, active = super().regularization(), self.activity_regularizer is not None and self.first_call
+        return penalty + self.activity_regularizer(self.output) if active else penalty
+
+    # Weights have the order and layout of Keras 1.
+    sublayers = property(lambda self: [part for part in self.parts if isinstance(part, KerasLayer)])
+
+    def get_weights(self):
+        if self.sublayers:
+            return [w for layer in self.sublayers for w in layer.get_weights()]
+        arrays = super().get_weights()
+        if self.gate_order and arrays:
+            blocks = [np.split(a, len(self.gate_order), axis=-1) for a in arrays]
+            return [parts[gate] for gate in self.gate_order for parts in blocks]
+        if "filter_length" in self.config:
+            return [a[:, None] if a.ndim == 3 else a for a in arrays]
+        return [to_channels_first(a) if self.channels_first else a for a in arrays]
+
+    def set_weights(self, weights):
+        arrays, order = [np.asarray(w, pel.config.floatx) for w in weights], self.gate_order
+        if order and len(arrays) == 3 * len(order):
+            gates = [arrays[3 * order.index(g) :][:3] for g in range(len(order))]
+            arrays = [np.concatenate(parts, axis=-1) for parts in zip(*gates, strict=True)]
+        elif "filter_length" in self.config:
+            arrays = [a[:, 0] if a.ndim == 4 else a for a in arrays]
+        elif self.channels_first:
+            arrays = [to_channels_last(a) for a in arrays]
+        for layer in self.sublayers:
+            count = len(layer.get_weights())
+            layer.set_weights(arrays[:count])
+            arrays = arrays[count:]
+        super().set_weights(arrays) if not self.sublayers else None
+
+    def __getattr__(self, name):
+        own = vars(self)
+        known = {**own.get("config", {}), **{old: own[new] for old, new in PARAMETERS.items() if new in own}}
+        return known[name] if name in known else super().__getattr__(name)
+
+    def get_call(self):
+        if self.first_call is None:
+            raise ShapeError(f"{self.name} has no input yet: add it to a model, or call it")
+        return self.first_call
+
+
+PENALTIES = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None"
+START, ORDERED = "init='glorot_uniform' activation=None", "dim_ordering='default'"
+REST, VALID = f"{PENALTIES} bias=True", "border_mode='valid'"
+NORMALIZED = "epsilon=1e-3 mode=0 axis=-1 momentum=0.99 beta_init='zero' gamma_init='one'"
+EMBEDDED = "input_dim output_dim init='uniform' input_length=None W_regularizer=None activity_regularizer=None"
+GATES = "activation='tanh' inner_activation='hard_sigmoid'"
+UNITS = "output_dim init='glorot_uniform' inner_init='orthogonal'"
+RECURRENT = "W_regularizer=None U_regularizer=None b_regularizer=None dropout_W=0.0 dropout_U=0.0 "
+RECURRENT += "return_sequences=False go_backwards=False stateful=False unroll=False consume_less='cpu' seed=None"
+STATEFUL = ([False], "Give longer sequences, or use pel.nn layers with return_state=True and initial_state=")
+MODES = ([0], "For mode=1, which normalizes each sample, use pel.nn.LayerNormalization()")
+
+
+def make_layer(name, base, text="", renamed="", **attributes):
+    """Create a class of Keras 1 on a layer of pellucid, from a text of its own arguments.
+
+    ``renamed`` has pairs that differ from `RENAMED`. Attributes are ``fixed`` arguments today; ``limits``, allowed
+    values and advice; ``gate_order`` in Keras; and ``sequences``, whether ``input_dim`` is the length of each step.
+    """
+    own, renames = make_signature(text).parameters, parse_pairs(RENAMED) | parse_pairs(renamed)
+    rest = [part for part in COMMON.split() if part.partition("=")[0] not in own]
+    attributes |= {"signature": make_signature(" ".join([text, *rest])), "own_names": list(own)}
+    attributes |= {"renames": renames, "newer": {renames[key]: key for key in own if key in renames}}
+    attributes |= {"__doc__": f"`{base.__name__}` of pellucid.", "__module__": __name__}
+    globals()[name] = type(name, (KerasLayer, base), attributes)
+
+
+WINDOW_1D, WINDOW_2D = "nb_filter filter_length", "nb_filter nb_row nb_col=None"
+make_layer("Convolution1D", nn.Conv1D, f"{WINDOW_1D} {START} {VALID} subsample_length=1 {REST}", sequences=True)
+make_layer("Convolution2D", nn.Conv2D, f"{WINDOW_2D} {START} {VALID} subsample=(1,1) {ORDERED} {REST}")
+Conv1D, Conv2D = globals()["Convolution1D"], globals()["Convolution2D"]
+make_layer("Dense", nn.Dense, f"output_dim {START} {REST}")
+make_layer("TimeDistributedDense", nn.Dense, f"output_dim {START} {REST}", sequences=True)
+make_layer("Activation", nn.Activation, "activation")
+make_layer("Dropout", nn.Dropout, "p noise_shape=None seed=None")
+make_layer("GaussianNoise", nn.GaussianNoise, "sigma seed=None")
+make_layer("GaussianDropout", nn.GaussianDropout, "p seed=None")
+make_layer("Flatten", nn.Flatten)
+make_layer("Reshape", nn.Reshape, "target_shape")
+make_layer("Permute", nn.Permute, "dims")
+make_layer("RepeatVector", nn.RepeatVector, "n")
+make_layer("Masking", nn.Masking, "mask_value=0.0")
+make_layer("Lambda", nn.Lambda, "function output_shape=None arguments=None")
+make_layer("LeakyReLU", nn.LeakyReLU, "alpha=0.3", renamed="alpha:negative_slope")
+make_layer("ELU", nn.ELU, "alpha=1.0")
+make_layer("ThresholdedReLU", nn.ReLU, "theta=1.0", renamed="theta:threshold")
+make_layer("PReLU", nn.PReLU, "init='zero' shared_axes=None", renamed="init:alpha_initializer")
+make_layer("TimeDistributed", nn.TimeDistributed, "layer", sequences=True)
+make_layer("Bidirectional", nn.Bidirectional, "layer merge_mode='concat'", sequences=True)
+make_layer("BatchNormalization", nn.BatchNormalization, NORMALIZED, limits={"mode": MODES})
+_renamed = "init:embeddings_initializer W_regularizer:embeddings_regularizer W_constraint:embeddings_constraint"
+_limits = {"dropout": ([0.0], "Add SpatialDropout1D or Dropout after it")}
+_text = f"{EMBEDDED} W_constraint=None mask_zero=False dropout=0.0"
+make_layer("Embedding", nn.Embedding, _text, renamed=f"{_renamed} output_dim:output_dim", limits=_limits)
+
+for _n in (1, 2, 3):
+    _ones, _twos, _order = (1,) * _n, (2,) * _n, ORDERED if _n > 1 else ""
+    _window = f"pool_size={_twos} strides=None" if _n > 1 else "pool_length=2 stride=None"
+    for _name, _text in {
+        **{f"{kind}Pooling{_n}D": f"{_window} border_mode='valid'" for kind in ("Max", "Average")},
+        **{f"Global{kind}Pooling{_n}D": "" for kind in ("Max", "Average")},
+        f"UpSampling{_n}D": f"size={_twos}" if _n > 1 else "length=2",
+        f"ZeroPadding{_n}D": f"padding={_ones}" if _n > 1 else "padding=1",
+        f"Cropping{_n}D": {1: "cropping=(1,1)", 2: "cropping=((0,0),(0,0))", 3: "cropping=((1,1),(1,1),(1,1))"}[_n],
+        f"SpatialDropout{_n}D": "p seed=None",
+    }.items():
+        make_layer(_name, getattr(nn, _name), f"{_text.replace(', ', ',')} {_order}")
+
+SEQUENCE = {"sequences": True, "limits": {"stateful": STATEFUL}}
+make_layer("SimpleRNN", nn.SimpleRNN, f"{UNITS} activation='tanh' {RECURRENT}", gate_order=(0,), **SEQUENCE)
+_fixed = {"reset_after": False}
+make_layer("GRU", nn.GRU, f"{UNITS} {GATES} {RECURRENT}", gate_order=(0, 1, 2), fixed=_fixed, **SEQUENCE)
+SEQUENCE["limits"] = {"stateful": STATEFUL, "forget_bias_init": (["one", "zero"], "")}
+_text = f"{UNITS} forget_bias_init='one' {GATES} {RECURRENT}"
+make_layer("LSTM", nn.LSTM, _text, gate_order=(0, 2, 1, 3), **SEQUENCE)
+
+
+def merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, output_mask=None, name=None):
+    """Merge expressions by a layer of pellucid, or by a function."""
+    axes = dot_axes if isinstance(dot_axes, int) else tuple(dot_axes)
+    known = {"sum": nn.Add, "mul": nn.Multiply, "ave": nn.Average, "max": nn.Maximum}
+    known |= {"concat": lambda name: nn.Concatenate(concat_axis, name), "dot": lambda name: nn.Dot(axes, name=name)}
+    if not callable(mode) and mode not in known:
+        raise OptionError(f"merge: expected mode to be one of {', '.join(known)}. Received: mode={mode!r}")
+    return mode(list(inputs)) if callable(mode) else known[mode](name=name or make_name("merge"))(list(inputs))
+
+
+def Input(shape=None, batch_shape=None, name=None, dtype=None):
+    """Return an input of a model; ``batch_shape`` fixes the size of a batch."""
+    if shape is None and batch_shape is None:
+        raise ShapeError("Input: expected the shape of one sample, as in Input(shape=(784,)). Received: shape=None")
+    size, *sample = (None, *shape) if batch_shape is None else batch_shape
+    return nn.Input(sample, dtype or pel.config.floatx, make_name("input") if name is None else name, size or "n")
+
+
+ADVICE = {
+    "Layer": "Subclass pel.nn.Layer, whose build(x) and call(x) take expressions",
+    "Merge": "Write Model(inputs, outputs), with merge([a, b], mode) of the outputs of models",
+}
+add_missing_name_errors(globals(), "keras.layers", ADVICE)

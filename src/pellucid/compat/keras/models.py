@@ -1,0 +1,241 @@
+"""Models of Keras 1 over those of pellucid: `Sequential` and `Model`."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+import pellucid as pel
+from pellucid.compat.keras import backend, layers, named_objects, optimizers
+from pellucid.compat.keras.layers import GraphAttributes, KerasLayer, make_name
+from pellucid.compat.keras.named_objects import bind, make_signature
+from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.programs import RECORDER
+from pellucid.graph.errors import ShapeError, StorageError
+from pellucid.model.errors import ModelError
+from pellucid.nn import metrics
+from pellucid.optional_packages import require_packages
+from pellucid.untrusted_files.reading import report_damage
+
+NEWER = {"nb_epoch": "epochs"}
+FIT = make_signature(
+    "x y batch_size=32 epochs=10 verbose=1 callbacks=None validation_split=0.0 validation_data=None shuffle=True "
+    "class_weight=None sample_weight=None initial_epoch=0"
+)
+FIT_GENERATOR = make_signature(
+    "generator samples_per_epoch epochs verbose=1 callbacks=None validation_data=None nb_val_samples=None "
+    "class_weight=None max_q_size=10 nb_worker=1 pickle_safe=False initial_epoch=0"
+)
+
+
+class KerasModel(GraphAttributes, pel.Model):
+    """Methods of models in Keras 1. Queues of generators, and ``sample_weight_mode``, need no settings here."""
+
+    def compile(self, optimizer, loss, metrics=None, loss_weights=None, sample_weight_mode=None, class_mode=None):
+        losses, self.loss = resolve(loss, named_objects.objectives.get), loss
+        metrics = resolve([metrics] if isinstance(metrics, str) else metrics, named_objects.metrics.get)
+        if losses is named_objects.LOSSES["binary_crossentropy"]:
+            metrics = resolve(metrics, lambda metric: acc if metric == "acc" else metric)
+        pel.Model.compile(self, optimizers.get(optimizer), losses, loss_weights, metrics)
+
+    @property
+    def metrics_names(self):
+        outputs = self.compile_config.for_outputs(self.output_names)
+        if len(outputs) == 1:
+            return ["loss", *outputs[0].metrics]
+        names = [f"{output.name}_{metric}" for output in outputs for metric in output.metrics]
+        return ["loss", *(f"{output.name}_loss" for output in outputs), *names]
+
+    def fit(self, *args, **keywords):
+        a = bind(KerasModel.fit, FIT, args, keywords, NEWER)
+        a["x"], a["y"] = self.to_batch((a["x"], a["y"]))
+        a["validation_data"] = a["validation_data"] and self.to_batch(tuple(a["validation_data"]))
+        samples, size = int(count_rows(a["x"]) * (1.0 - a["validation_split"])), a["batch_size"]
+        return self.train(samples, size, **{**a, "shuffle": bool(a["shuffle"]), "validation_batch_size": size})
+
+    def fit_generator(self, *args, **keywords):
+        a = bind(KerasModel.fit_generator, FIT_GENERATOR, args, keywords, NEWER)
+        options = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
+        batches, size = self.open_batches(a["generator"], a["samples_per_epoch"])
+        held, steps = a["validation_data"], None
+        if a["nb_val_samples"] is not None:
+            held, steps = self.open_batches(held, a["nb_val_samples"])[0].values()
+        elif held is not None:
+            held = self.to_batch(tuple(held))
+        options |= {"x": batches["x"], "steps_per_epoch": batches["steps"], "validation_data": held}
+        return self.train(a["samples_per_epoch"], size, validation_steps=steps, **options)
+
+    def train(self, samples, size, callbacks, verbose, **options):
+        """Train; the order of samples follows NumPy's global seed."""
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        for callback in callbacks:
+            callback.fit_params = {"nb_epoch": options["epochs"], "nb_sample": samples, "batch_size": size}
+        options |= {"verbose": min(verbose, 1), "callbacks": callbacks, "seed": backend.draw_seed()}
+        history = pel.Model.fit(self, **options)
+        if RECORDER.enabled:
+            step = next(reversed(self.train_steps.values()))
+            program = pel.function(step.inputs, step.loss, updates=step.updates, on_unused_input="ignore")
+            RECORDER.add("model.fit", program)
+        return history
+
+    def open_batches(self, generator, samples):
+        """Return the batches of a generator and the number for these samples, and the length of the first."""
+        batches = map(self.to_batch, iter(generator))
+        first = next(batches)
+        size = count_rows(first[0] if isinstance(first, tuple) else first)
+        return {"x": itertools.chain([first], batches), "steps": math.ceil(samples / size)}, size
+
+    def evaluate(self, x, y, batch_size=32, verbose=1, sample_weight=None):
+        return super().evaluate(*self.to_batch((x, y)), batch_size, 0, sample_weight)
+
+    def predict(self, x, batch_size=32, verbose=0):
+        result = super().predict(self.to_batch(x), batch_size)
+        if RECORDER.enabled:
+            RECORDER.add("model.predict", next(reversed(self.predictors.values())))
+        return result
+
+    def predict_classes(self, x, batch_size=32, verbose=1):
+        """Return the column with the maximum; for a single column, whether it exceeds 1/2, in a column."""
+        p = self.predict(x, batch_size)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+
+    def train_on_batch(self, x, y, class_weight=None, sample_weight=None):
+        return super().train_on_batch(*self.to_batch((x, y)), sample_weight, class_weight)
+
+    evaluate_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
+        pel.Model.evaluate(self, **self.open_batches(generator, val_samples)[0])
+    )
+    predict_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
+        pel.Model.predict(self, **self.open_batches(generator, val_samples)[0])
+    )
+    predict_proba = lambda self, x, batch_size=32, verbose=1: self.predict(x, batch_size)
+
+    def to_batch(self, item):
+        """Return inputs, or a tuple that begins with inputs and targets, as arrays with the dtypes of the inputs."""
+        if isinstance(item, tuple):
+            return (self.to_batch(item[0]), to_targets(item[1]), *item[2:])
+        inputs = self.inputs if self.built else []
+        if isinstance(item, Mapping):
+            item = [item[e.name] for e in inputs if e.name in item]
+        elif len(inputs) < 2 and not (inputs and isinstance(item, list) and np.ndim(item[0]) >= inputs[0].ndim):
+            item = [item]
+        if inputs and len(item) != len(inputs):
+            names = ", ".join(str(e.name) for e in inputs)
+            raise ModelError(f"{self.name}: expected one array for each input, {names}. Received: {len(item)} arrays")
+        arrays, whole = map(np.asarray, item), [e.dtype.kind in "iu" for e in inputs] or [False]
+        return unwrap([a.astype(int) if i and a.dtype.kind == "f" else a for a, i in zip(arrays, whole, strict=True)])
+
+    get_call = lambda self: (unwrap(self.inputs), unwrap(self.outputs))
+    get_weights = lambda self: [w for layer in self.layers for w in layer.get_weights()]
+
+    def set_weights(self, weights):
+        count, rest = len(self.get_weights()), iter(weights)
+        if count != len(weights):
+            raise ModelError(f"{self.name} has {count} weights. Received: values for {len(weights)}")
+        for layer in self.layers:
+            layer.set_weights(list(itertools.islice(rest, len(layer.get_weights()))))
+
+    def check_overwrite(self, path, overwrite):
+        if not overwrite and Path(path).exists():  # about which Keras 1 asked on the terminal
+            raise StorageError(f"{path} exists. Pass overwrite=True to replace it")
+
+    def save_weights(self, filepath, overwrite=True):
+        """Save the weights of all layers in Keras 1's HDF5 layout."""
+        self.check_overwrite(filepath, overwrite)
+        with open_hdf5(filepath, "w") as store:
+            store.attrs["layer_names"] = [layer.name.encode() for layer in self.layers]
+            for layer in self.layers:
+                weights = {f"{layer.name}_{number}": value for number, value in enumerate(layer.get_weights())}
+                store.create_group(layer.name).update(weights)
+                store[layer.name].attrs["weight_names"] = [name.encode() for name in weights]
+
+    def load_weights(self, filepath):
+        """Load weights that `save_weights`, or genuine Keras 1, saved, in the order of the layers."""
+        with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
+            root = store.get("model_weights", store)
+            groups = [root[name] for name in root.attrs["layer_names"]]
+            found = [[np.array(group[name]) for name in group.attrs["weight_names"]] for group in groups]
+        weights = list(itertools.chain.from_iterable(found))
+        own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
+        if shapes != own:
+            raise ShapeError(f"{self.name} has weights of shapes {own}. Received: {shapes} in {filepath}")
+        self.set_weights(weights)
+
+    def save(self, filepath, overwrite=True):
+        """Save model, weights and optimizer, in pellucid's own format whatever the name, for `load_model`."""
+        self.check_overwrite(filepath, overwrite)
+        temporary = Path(f"{filepath}.pel")
+        super().save(temporary)
+        temporary.replace(filepath)
+
+
+class Model(KerasModel):
+    """Model from inputs to outputs."""
+
+    def __init__(self, input=None, output=None, name=None, inputs=None, outputs=None):
+        ends = (unwrap(inputs if input is None else input), unwrap(outputs if output is None else output))
+        super().__init__(*ends, name=make_name("model") if name is None else name)
+
+
+class Sequential(KerasModel, pel.Sequential):
+    """Chain of layers; the first has the shape of a sample."""
+
+    def __init__(self, layers=None, name=None):
+        super().__init__(layers or (), make_name("sequential") if name is None else name)
+
+    def add(self, layer):
+        source = None if self._stages or self._layers else make_first_input(layer)
+        if source is not None:
+            super().add(source)
+        super().add(layer)
+
+
+def open_hdf5(path, mode):
+    with require_packages("Keras's files of weights"):
+        import h5py
+    return h5py.File(path, mode)
+
+
+def make_first_input(layer):
+    """Return an input for the first layer of a chain, or None if its shape is not known yet."""
+    if isinstance(layer, KerasModel) and layer.built:
+        return layers.Input(layer.inputs[0].shape[1:], dtype=layer.inputs[0].dtype)
+    shape = layer.get_sample_shape() if isinstance(layer, KerasLayer) else None
+    dtype = shape and (layer.config["input_dtype"] or ("int32" if isinstance(layer, layers.Embedding) else None))
+    return None if shape is None else layers.Input(shape, None, make_name(f"{layer.name}_input"), dtype)
+
+
+def load_model(filepath, custom_objects=None):
+    """Load a model that ``model.save`` saved, with its optimizer; genuine Keras's are read by ``load_weights``."""
+    known = {**vars(optimizers), **vars(layers), **globals(), **vars(named_objects)}
+    known |= {**named_objects.ACTIVATIONS, **named_objects.METRICS, **(custom_objects or {})}
+    model = pel.load_model(filepath, {name: value for name, value in known.items() if callable(value)})
+    for node in model.functional_graph.nodes:
+        node.layer.first_call = (node.call.inputs, node.outputs[0])
+    return model
+
+
+def resolve(value, get):
+    """Resolve names in nested lists and dicts."""
+    if isinstance(value, Mapping):
+        return {key: resolve(v, get) for key, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [resolve(v, get) for v in value]
+    return None if value is None else get(value)
+
+
+def to_targets(y):
+    """Return targets as arrays: one, or a list or dict of them."""
+    if isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], np.ndarray) and y[0].ndim:
+        return unwrap(list(y))
+    return y if y is None or isinstance(y, Mapping) else np.asarray(y)
+
+
+acc = lambda y_true, y_pred: metrics.binary_accuracy(y_true, y_pred)  # with the binary cross-entropy
+acc.__name__ = "acc"
+unwrap = lambda values: values[0] if isinstance(values, (list, tuple)) and len(values) == 1 else values
+count_rows = lambda x: len(x[0] if isinstance(x, list) else x)
+SAVED = "model.save(path) and load_model(path) keep layers, weights and optimizer"
+add_missing_name_errors(globals(), "keras.models", dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED))

@@ -1,0 +1,62 @@
+"""Optimizers with the arguments, defaults and formulas of Keras 1.
+
+Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds the norm of all gradients together.
+"""
+
+import pellucid as pel
+from pellucid.compat.keras.named_objects import bind, make_signature
+from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.graph.expr import as_expr
+from pellucid.nn import optimizers as ours
+from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.registry import get_by_name
+
+
+class Optimizer(ours.Optimizer):
+    """Base of optimizers whose learning rate ``lr`` is a shared variable that decays."""
+
+    def __init__(self, *args, **keywords):
+        a = self.arguments = bind(type(self), self.signature, args, keywords, {"learning_rate": "lr"})
+        given = {k: v for k, v in a.items() if k not in ("lr", "decay") and v is not None}
+        if "clipnorm" in given:
+            given["global_clipnorm"] = given.pop("clipnorm")
+        if "nesterov" in given:
+            given["nesterov"] = bool(a["nesterov"] and a["momentum"])
+        if isinstance(self, ours.Adagrad):
+            given["initial_accumulator_value"] = 0.0
+        super().__init__(a["lr"], **given)
+        self.use_shared_learning_rate()
+
+    lr = property(
+        lambda self: self._rate, lambda self, value: setattr(self, "learning_rate", float(as_expr(value).eval()))
+    )
+    config = property(lambda self: {**self.arguments, "lr": self.learning_rate})
+    get_config = lambda self: self.config
+
+    def get_learning_rate(self, parameter, factor=None):
+        rate, decay = super().get_learning_rate(parameter, factor), self.arguments["decay"]
+        return rate * to_dtype(1.0 / (1.0 + decay * self.iterations), parameter.dtype) if decay else rate
+
+
+def divide_by_root(self, parameter, gradient, rate):
+    """Return the updates of RMSprop and Adagrad, with epsilon outside of the root."""
+    a, rho = self.get_slot("accumulator", parameter), getattr(self, "rho", None)
+    new = a + pel.square(gradient) if rho is None else rho * a + (1 - rho) * pel.square(gradient)
+    return {parameter: parameter - rate * gradient / (pel.sqrt(new) + self.epsilon), a: new}
+
+
+REST, BETAS, NAMED = "epsilon=1e-8 decay=0.0 clipnorm=None clipvalue=None", "beta_1=0.9 beta_2=0.999", {}
+for _base, _text, _attributes in (
+    (ours.SGD, "lr=0.01 momentum=0.0 decay=0.0 nesterov=False clipnorm=None clipvalue=None", {}),
+    (ours.RMSprop, f"lr=0.001 rho=0.9 {REST}", {"step": divide_by_root}),
+    (ours.Adagrad, f"lr=0.01 {REST}", {"step": divide_by_root}),
+    (ours.Adadelta, f"lr=1.0 rho=0.95 {REST}", {}),
+    (ours.Adam, f"lr=0.001 {BETAS} {REST}", {}),
+    (ours.Adamax, f"lr=0.002 {BETAS} {REST}", {}),
+):
+    _attributes = {"signature": make_signature(_text), "__module__": __name__, **_attributes}
+    NAMED[_base.__name__.lower()] = type(_base.__name__, (Optimizer, _base), _attributes)
+
+globals().update({kind.__name__: kind for kind in NAMED.values()})
+get = lambda identifier: get_by_name("optimizer", identifier, NAMED) if isinstance(identifier, str) else identifier
+add_missing_name_errors(globals(), "keras.optimizers", {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"})

@@ -1,0 +1,1 @@
+"""Preparation of images, sequences and text, as in Keras 1."""

@@ -1,0 +1,1 @@
+"""Modules that scikit-learn has removed; everything else is the installed scikit-learn."""

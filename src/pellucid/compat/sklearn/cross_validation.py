@@ -1,0 +1,39 @@
+"""Cross-validation with the signatures of scikit-learn before 0.18, over today's ``sklearn.model_selection``."""
+
+import numpy as np
+from sklearn import model_selection
+from sklearn.model_selection import cross_val_predict, cross_val_score, permutation_test_score, train_test_split
+
+from pellucid.compat.missing_names import add_missing_name_errors
+
+__all__ = ["cross_val_predict", "cross_val_score", "permutation_test_score", "train_test_split"]
+
+
+class Splitter:
+    """Iterable of training and test indices, by a class of scikit-learn, for a number of samples or for labels."""
+
+    def __init__(self, name, y, *args, **options):
+        self.splitter, self.y = getattr(model_selection, name)(*args, **options), np.zeros(y) if np.ndim(y) == 0 else y
+        self.n, self.labels = len(self.y), {"groups": self.y} if "Group" in name else {}
+
+    __iter__ = lambda self: iter(self.splitter.split(np.zeros(self.n), self.y, **self.labels))
+    __len__ = lambda self: self.splitter.get_n_splits(np.zeros(self.n), self.y, **self.labels)
+
+
+make_folds = lambda name: (
+    lambda y, n_folds=3, shuffle=False, random_state=None: Splitter(
+        name, y, n_folds, shuffle=shuffle, random_state=random_state if shuffle else None
+    )
+)
+make_random_splits = lambda name: (
+    lambda y, n_iter=10, test_size=0.1, train_size=None, random_state=None: Splitter(
+        name, y, n_iter, test_size=test_size, train_size=train_size, random_state=random_state
+    )
+)
+KFold, StratifiedKFold = make_folds("KFold"), make_folds("StratifiedKFold")
+ShuffleSplit, StratifiedShuffleSplit = make_random_splits("ShuffleSplit"), make_random_splits("StratifiedShuffleSplit")
+LabelKFold = lambda labels, n_folds=3: Splitter("GroupKFold", labels, n_folds)
+LeaveOneOut = lambda n: Splitter("LeaveOneOut", n)
+LeavePOut = lambda n, p: Splitter("LeavePOut", n, p)
+LeaveOneLabelOut = lambda labels: Splitter("LeaveOneGroupOut", labels)
+add_missing_name_errors(globals(), "sklearn.cross_validation")
