@@ -28,6 +28,18 @@ print("jax" in sys.modules)
     assert python(program) == ["1 - tanh(x) ** 2", "False"]
 
 
+def test_the_first_program_leaves_numpys_random_state_alone(python):
+    program = """
+import numpy as np, pellucid as pel
+np.random.seed(3)
+first = np.random.rand(3).tolist()
+np.random.seed(3)
+pel.function([], pel.shared(1.0) + 1)()
+assert np.random.rand(3).tolist() == first
+"""
+    python(program)
+
+
 @pytest.mark.parametrize(
     ("user_flags", "flags"),
     [

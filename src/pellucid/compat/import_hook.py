@@ -36,7 +36,9 @@ def explain_missing_module(name):
     parent, _, last = name.rpartition(".")
     old = read_old_names()
     if name == "lasagne":
-        return MissingModuleError("Lasagne is not installed. Its own package runs on Theano here: pip install 'pellucid[legacy]'")
+        return MissingModuleError(
+            "Lasagne is not installed. Its own package runs on Theano here: pip install 'pellucid[legacy]'"
+        )
     if parent in old and (name not in old or last in old[parent]):
         known = [n for n in vars(sys.modules.get(parent, sys)) if not n.startswith("_")]
         return MissingModuleError(str(explain_missing_name(parent, last, known)))

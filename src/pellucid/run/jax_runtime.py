@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pellucid.graph.errors import PellucidError
 from pellucid.run.environment import is_enabled
 from pellucid.run.interrupts import DeferSigint
@@ -51,7 +53,7 @@ def start_jax() -> tuple[ModuleType, str]:
     os.environ["XLA_FLAGS"] = flags
     try:
         with DeferSigint():  # jaxlib crashes if the import of one of its extension modules is interrupted
-            module = importlib.import_module("jax")
+            module = import_without_draws("jax")
         if is_first_import:
             run_programs_inline(module)
         for call in before_devices:
@@ -63,6 +65,19 @@ def start_jax() -> tuple[ModuleType, str]:
         else:
             os.environ["XLA_FLAGS"] = user_flags
     return module, flags
+
+
+def import_without_draws(name: str) -> ModuleType:
+    """Import a module and keep NumPy's global random state, from which the import of JAX draws.
+
+    A program that seeds it must get the same numbers before and after its first compiled program.
+    """
+    get_state, set_state = np.random.get_state, np.random.set_state  # noqa: NPY002 - the global one
+    state = get_state()
+    try:
+        return importlib.import_module(name)
+    finally:
+        set_state(state)
 
 
 def run_programs_inline(module: ModuleType) -> None:

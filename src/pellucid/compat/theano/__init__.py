@@ -5,6 +5,7 @@ The modules of Theano are made here, from one table; what they contain is in the
 
 import pickle
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -121,7 +122,7 @@ def make_modules():
     """Make the modules of the table, importable under this package."""
     for name, contents in MODULES.items():
         module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
-        module.__dict__.update(contents, __path__=[])
+        module.__dict__.update(contents, __path__=[], __spec__=ModuleSpec(module.__name__, None, is_package=True))
         add_missing_name_errors(vars(module), f"theano.{name}")
         sys.modules[module.__name__] = module
         parent, _, last = module.__name__.rpartition(".")
