@@ -72,7 +72,7 @@ def import_without_draws(name: str) -> ModuleType:
 
     A program that seeds it must get the same numbers before and after its first compiled program.
     """
-    get_state, set_state = np.random.get_state, np.random.set_state  # noqa: NPY002 - the global one
+    get_state, set_state = np.random.get_state, np.random.set_state
     state = get_state()
     try:
         return importlib.import_module(name)
