@@ -41,7 +41,7 @@ def add_removed_names(module, undo):
             continue
         restore = functools.partial(setattr, module, name, present.get(name))
         undo.append(restore if name in present else functools.partial(present.pop, name, None))
-        path = target if ":" in target else f"{__name__}:{target}"
+        path = f"{__name__}:{target}" if target in globals() else target
         setattr(module, name, pkgutil.resolve_name(f"{path}{name}" if path.endswith(":") else path))
 
 
