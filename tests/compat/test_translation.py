@@ -226,3 +226,12 @@ def test_imports_in_odd_places() -> None:
     )
     found: Any = translate_text("x = 1\n")
     assert (found.text, found.translated, found.problems) == ("x = 1\n", 0, [])
+
+
+def test_comments_in_an_expression_are_kept_above_it() -> None:
+    source = """\
+import theano
+f = theano.function([],  # no "#" here
+                    2)   # after
+"""
+    assert translate_text(source).text.endswith('# no "#" here\nf = pel.function([], 2)   # after\n')

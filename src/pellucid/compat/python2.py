@@ -1,8 +1,7 @@
-"""Python 2 source: how to tell it, its conversion to Python 3 by fissix, and Python 2's built-in functions.
+"""Python 2 source: how to tell it, its conversion to Python 3 by fissix, and division as in Python 2.
 
-fissix, a maintained copy of lib2to3, converts syntax. Other text stays: a converted module gets Python
-2's built-in functions (`BUILTINS`), in which `map` returns a list and `/` of two integers floors. So every line of the
-conversion belongs to a line of the original.
+fissix, a maintained copy of lib2to3, converts syntax and built-in functions. A converted module gets its own `round`
+and `execfile`, and a division that floors the quotient of two integers. Its lines belong to lines of the original.
 """
 
 import ast

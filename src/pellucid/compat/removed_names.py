@@ -41,8 +41,8 @@ def add_removed_names(module, undo):
             continue
         restore = functools.partial(setattr, module, name, present.get(name))
         undo.append(restore if name in present else functools.partial(present.pop, name, None))
-        path = f"{target}{name}" if target.endswith(":") else target
-        setattr(module, name, FUNCTIONS[target] if target in FUNCTIONS else pkgutil.resolve_name(path))
+        path = f"{__name__}:{target}" if target in globals() else target
+        setattr(module, name, pkgutil.resolve_name(f"{path}{name}" if path.endswith(":") else path))
 
 
 def add_early_names(undo):
@@ -100,10 +100,8 @@ def fetch_mldata(name, **options):
     )
 
 
-FUNCTIONS = {f.__name__: f for f in (getargspec, load_pickle, loads_pickle, dump_pickle, imread, fetch_mldata)} | {
-    "accept_anything": lambda *args, **options: None,
-    "asfarray": lambda array, dtype=np.float64: np.asarray(array, dtype),
-    "asscalar": lambda array: np.asarray(array).item(),
-    "join_strings": lambda words, sep=" ": sep.join(words),
-    "open_string": lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value),
-}
+accept_anything = lambda *args, **options: None
+asfarray = lambda array, dtype=np.float64: np.asarray(array, dtype)
+asscalar = lambda array: np.asarray(array).item()
+join_strings = lambda words, sep=" ": sep.join(words)
+open_string = lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value)

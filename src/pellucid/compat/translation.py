@@ -1,7 +1,9 @@
 """Translation of an old script to today's pellucid: known calls are replaced in the text, everything else stays."""
 
 import ast
+import io
 import re
+import tokenize
 from typing import NamedTuple
 
 from pellucid.compat import python2
@@ -77,12 +79,18 @@ class _Translator(OldCallReplacer):
         for child in ast.iter_child_nodes(node):
             inner = self.find_edits(child)
             if inner is None and isinstance(node, OPEN) and child is not getattr(node, "func", None):
-                first, last = getattr(child, "replaces", None) or child.source
-                inner = [(first, last, unparse(child))]
+                inner = self.replace_text(getattr(child, "replaces", None) or child.source, unparse(child))
             if inner is None or (inner and isinstance(node, ast.JoinedStr)):  # its parts have no places in Python 3.11
                 return None
             edits += inner
         return edits
+
+    def replace_text(self, place, new):
+        """Return the edits that replace the text of an expression, and put its comments above it."""
+        start = self.bytes.rfind(b"\n", 0, place[0]) + 1
+        tokens = tokenize.generate_tokens(io.StringIO(f"({self.get_text(*place)})").readline)
+        comments = [f"{self.get_indent(start)}{t.string}\n" for t in tokens if t.type == tokenize.COMMENT]
+        return [*((start, start, comment) for comment in comments), (*place, new)]
 
     def visit(self, node):
         new = super().visit(node)

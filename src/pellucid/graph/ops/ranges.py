@@ -21,7 +21,7 @@ from pellucid.graph.ops.symbolic_sizes import (
     make_size_expression,
     make_template,
     shape_template,
-    write_size,
+    write_sizes,
 )
 from pellucid.graph.slice_sizes import count_steps
 from pellucid.graph.types import Dim, Type, Unknown, as_dtype, check_size, normalize_axis
@@ -252,7 +252,7 @@ def range_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> lis
     """Print the indices along an axis in LaTeX, by the name of its size if it has one."""
     operand = operands[0]
     if isinstance(operand, Expr) and operand.op is shape_template.op:
-        return [r"\operatorname{arange}(", *write_size(operand, operand.settings["shape"][0], is_latex=True), ")"]
+        return [r"\operatorname{arange}(", *write_sizes(operand.inputs, operand.settings, is_latex=True), ")"]
     dim = operand.shape[settings.get("axis", 0)] if isinstance(operand, Expr) else None
     if dim is None or isinstance(dim, Unknown):
         return [r"\operatorname{arange}(\operatorname{size}(", (operand, 0), "))"]
@@ -263,11 +263,8 @@ def format_range(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> 
     """Print ``arange(n)`` for a computed length."""
     operand, dtype = operands[0], settings.get("dtype")
     if isinstance(operand, Expr) and operand.op is shape_template.op:
-        return [
-            "arange(",
-            *write_size(operand, operand.settings["shape"][0], is_latex=False),
-            ")" if dtype == "int64" else f", dtype={dtype})",
-        ]
+        end = ")" if dtype == "int64" else f", dtype={dtype})"
+        return ["arange(", *write_sizes(operand.inputs, operand.settings, is_latex=False), end]
     axis = "" if not settings.get("axis") else f", axis={settings['axis']}"
     return ["arange_like(", (operand, 0), f"{axis}, dtype={dtype})"]
 

@@ -255,18 +255,18 @@ def get_source_size(source: Expr, axis: int | str) -> Dim:
 
 
 def template_text(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
-    return [f"empty({format_shape(get_printed_shape(operands, settings))})"]
+    sizes = write_sizes(operands, settings, is_latex=False)
+    return ["empty((", *sizes, ",))" if len(settings.get("shape", ())) == 1 else "))"]
 
 
 def template_tex(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> list[TemplatePiece]:
-    return [rf"\operatorname{{empty}}({', '.join(map(dim_to_latex, get_printed_shape(operands, settings)))})"]
+    return [r"\operatorname{empty}(", *write_sizes(operands, settings, is_latex=True), ")"]
 
 
-def get_printed_shape(operands: tuple[PrintedOperand, ...], settings: OpSettings) -> Shape:
-    """Return the computed shape with the names of the sizes of its operands."""
-    shape: Shape = settings.get("shape", ())
-    sources = [o for o in operands if isinstance(o, Expr)]
-    return infer_template(*sources, **settings).shape if len(sources) == len(operands) else shape
+def write_sizes(operands: Sequence[PrintedOperand], settings: OpSettings, *, is_latex: bool) -> list[TemplatePiece]:
+    """Return the pieces of the shape of a template."""
+    sizes = [write_size(operands, settings, dim, is_latex) for dim in settings.get("shape", ())]
+    return [piece for size in sizes for piece in (", ", *size)][1:]
 
 
 def format_index_array(indices: PrintedOperand, *, is_latex: bool = False) -> TemplatePiece:
@@ -281,7 +281,10 @@ def format_index_array(indices: PrintedOperand, *, is_latex: bool = False) -> Te
     template = find_slice_template(indices)
     if template is None:
         return indices, 0
-    start, stop, step = (write_size(template, d, is_latex) if d != "" else [] for d in template.settings["bounds"])
+    start, stop, step = (
+        write_size(template.inputs, template.settings, d, is_latex) if d != "" else []
+        for d in template.settings["bounds"]
+    )
     return WrittenOperand(indices, [*start, ":", *stop, *([":", *step] if step else [])]), 0
 
 
@@ -296,7 +299,9 @@ def find_slice_template(indices: PrintedOperand) -> Expr | None:
     return template if template is not None and template.settings.get("bounds") else None
 
 
-def write_size(template: Expr, dim: Dim, is_latex: bool) -> list[TemplatePiece]:
+def write_size(
+    operands: Sequence[PrintedOperand], settings: OpSettings, dim: Dim, is_latex: bool
+) -> list[TemplatePiece]:
     """Return the pieces of a size in a template. Sizes without a name are written by the arrays that have them.
 
     Examples
@@ -306,9 +311,9 @@ def write_size(template: Expr, dim: Dim, is_latex: bool) -> list[TemplatePiece]:
     arange(2*t.shape[0])
     """
     formulas, unnamed = {}, {}
-    for k, (source, axis) in enumerate(zip(template.inputs, template.settings["axes"], strict=True)):
-        size = get_source_size(source, axis)
-        is_unnamed = isinstance(size, Unknown) or size == axis
+    for k, (source, axis) in enumerate(zip(operands, settings["axes"], strict=True)):
+        size = get_source_size(source, axis) if isinstance(source, Expr) else number_size(k, axis)
+        is_unnamed = isinstance(size, Unknown) or has_values([size])
         formulas[number_size(k, axis)] = read_dim(f"unnamedsize{k}" if is_unnamed else size)
         unnamed[k] = write_source_size(source, axis, is_latex)
     found = dim if isinstance(dim, int) else as_dim(as_formula(dim).substitute(formulas), {})
@@ -316,13 +321,14 @@ def write_size(template: Expr, dim: Dim, is_latex: bool) -> list[TemplatePiece]:
     return [piece for place, part in enumerate(written) for piece in (unnamed[int(part)] if place % 2 else [part])]
 
 
-def write_source_size(source: Expr, axis: int | str, is_latex: bool) -> list[TemplatePiece]:
+def write_source_size(source: PrintedOperand, axis: int | str, is_latex: bool) -> list[TemplatePiece]:
     """Return the pieces of the size of an axis, or of a value that is a size."""
     if isinstance(axis, str):
         return [(source, ATOM)]
     if not is_latex:
         return [(source, ATOM), f".shape[{axis}]"]
-    return [r"\operatorname{size}" + f"_{{{axis}}}" * (source.ndim > 1) + "(", (source, 0), ")"]
+    below = f"_{{{axis}}}" if isinstance(source, Expr) and source.ndim > 1 else ""
+    return [rf"\operatorname{{size}}{below}(", (source, 0), ")"]
 
 
 def get_template_shape(operand: PrintedOperand) -> str | None:
