@@ -150,7 +150,7 @@ class ScriptRun:
         module = ModuleType("__main__")
         vars(module).update(__file__=STDIN if self.path == "-" else self.path)
         with use_old_libraries(), self.as_main_program(module), warnings.catch_warnings():
-            for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning):
+            for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, SyntaxWarning):
                 warnings.simplefilter("ignore", category)
             try:
                 for unit in self.main_units:
