@@ -347,3 +347,10 @@ def test_convolutions_equal_their_definition(border_mode: Any, options: dict[str
         for i in range(0, padded.shape[2] - rows + 1, step[0])
     ]
     np.testing.assert_allclose(found, np.moveaxis(expected, (2, 3), (0, 1)), atol=1e-12)
+
+
+def test_formulas_have_the_names_of_python_variables() -> None:
+    weights, inputs = theano.shared(np.ones(2)), T.dvector()
+    f = theano.function([inputs], inputs * weights)
+    assert str(f.compiled.program.outputs[0]) == "inputs * weights"
+    assert f([1, 2]).tolist() == [1, 2]

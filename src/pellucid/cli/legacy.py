@@ -97,7 +97,10 @@ def legacy(
             texts = ["\n  ".join([f"{title}: {repr(f).splitlines()[0]}", *lines]) for title, f, lines in programs]
             OUTPUT.print("\n\n".join(texts) or "The script compiled no programs.")
         if explain and place is not None:
-            page = render_programs(f"Programs of {script}", [program[:2] for program in programs])
+            page = render_programs(
+                f"Programs of {Path(script).name if script != '-' else 'standard input'}",
+                [program[:2] for program in programs],
+            )
             (place / "formulas.html").write_text(page, "utf-8")
             FIGURES.saved.append("formulas.html")
         if json:

@@ -1,5 +1,6 @@
 """``theano.function`` and ``theano.shared``."""
 
+import sys
 import warnings
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pellucid.compat.theano.variables import (
     TensorConstant,
     TensorSharedVariable,
     TensorType,
+    TensorVariable,
     as_tensor_variable,
     cast_expr,
     find_input,
@@ -285,6 +287,7 @@ def function(
         raise UseError(
             "Input variables of a Theano function should be contained in a list, even when there is a single input."
         )
+    name_leaves(sys._getframe(1))
     given = [make_input(i, allow_input_downcast) for i in inputs]
     form = (
         tuple(outputs)
@@ -326,6 +329,13 @@ def function(
         compiled = compiled.copy(delete_updates=True)
     RECORDER.add("theano.function", compiled)
     return Function(compiled, given, form, name, prints, own_updates, mode if isinstance(mode, MonitorMode) else None)
+
+
+def name_leaves(frame):
+    """Name the inputs and shared variables without a name after the Python variables of a frame, for formulas."""
+    for name, value in (frame.f_globals | frame.f_locals).items():
+        if isinstance(value, TensorVariable | TensorSharedVariable) and value.expr.op is value.expr.name is None:
+            object.__setattr__(value.expr, "name", name)
 
 
 def convert_update(target, value):
