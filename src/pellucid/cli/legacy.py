@@ -32,9 +32,9 @@ def legacy(
 
     For example:
 
-        pellucid legacy mlp.py --rate 0.1          run it with arguments of its own
+        pellucid legacy mlp.py --rate 0.1          run it with its arguments
         pellucid legacy mlp.py -- --out weights    arguments named like options below
-        pellucid legacy mlp.py --explain           formulas of what it compiles
+        pellucid legacy mlp.py --explain           formulas of its compiled programs
         pellucid legacy mlp.py --out results       save the figures that it shows
         pellucid legacy mlp.py --translate         write it in today's pellucid
         pellucid legacy lecture3.ipynb             run the code cells of a notebook
@@ -43,7 +43,7 @@ def legacy(
     In the script, `import theano`, `tensorflow`, `keras`, `cv2` and `imutils`
     give pellucid's modules of these names, whether or not the libraries are
     installed; removed modules of scikit-learn and Python 2 code work too.
-    Afterwards, standard error lists the old calls and what they are today.
+    Afterwards, standard error lists the old calls with their replacements.
 
     The command runs the script, as python does: run only scripts that you trust.
     With --translate, the script is not run.
@@ -113,7 +113,7 @@ def legacy(
 
 
 def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool) -> int:
-    """Write a script in today's pellucid, and list what is not translated."""
+    """Write a script in today's pellucid, and list the lines that are not translated."""
     from pellucid.compat.translation import translate
 
     if out is not None and out.exists():

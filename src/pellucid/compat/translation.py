@@ -14,7 +14,7 @@ FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano\n'
 MOVED = "sklearn.model_selection"
 
 OPEN = (ast.stmt, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Dict, ast.arguments, ast.comprehension, ast.withitem)
-"""Nodes whose parts can be written anew without parentheses, and without the rest."""
+"""Nodes whose parts can be rewritten without parentheses, and without the rest."""
 
 
 class Translation(NamedTuple):
@@ -72,7 +72,7 @@ class _Translator(OldCallReplacer):
         return re.match(rb"[ \t]*", self.bytes[start:])[0].decode()
 
     def find_edits(self, node):
-        """Return the edits for the changes in a node: start, end and new text; None to write the node anew."""
+        """Return the edits for the changes in a node: start, end and new text; None to rewrite the node."""
         if isinstance(node, ast.expr | ast.Expression) and not hasattr(node, "source"):
             return None
         edits = []

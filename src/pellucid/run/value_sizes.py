@@ -92,7 +92,7 @@ class ValueSizedProgram(NumpyProgram):
         return {sizes: names for sizes, one in self.compiled.items() for names in one.backends.values()}
 
     def compute_templates(self, args: Sequence[Buffer]) -> dict[Expr, Array]:
-        """Return arrays of the sizes for these arguments, without elements of their own."""
+        """Return arrays of the sizes for these arguments; their elements are not stored."""
         state, inputs = [read_storage(s.storage) for s in self.program.updates], [np.asarray(a) for a in args]
         values = self.program.bind_leaves(state, self.program.get_read_values(), inputs)
         with np.errstate(all="ignore"):

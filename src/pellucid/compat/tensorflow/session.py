@@ -2,7 +2,7 @@
 
 All variables are read before a run assigns to them, except by operations that depend on an assignment through their
 inputs or through `tf.control_dependencies`; these read the new value. Assignments run in the order in which they were
-made. Functions are cached by what is fetched and by the shapes that are fed.
+made. Functions are cached by the fetches and the shapes of the feeds.
 """
 
 import contextlib

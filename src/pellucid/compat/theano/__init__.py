@@ -1,6 +1,6 @@
 """Theano 1.0 on expressions of pellucid.
 
-The modules of Theano are made here, from one table; what they contain is in the files of this folder.
+The modules of Theano are made here, from one table; their contents are in the files of this folder.
 """
 
 import pickle

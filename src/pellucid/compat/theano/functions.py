@@ -146,7 +146,7 @@ class FunctionGraph:
         self.inputs, self.outputs = list(map(wrap, program.inputs)), list(map(wrap, program.results))
 
     def toposort(self):
-        """Applications of ops, each after what it needs."""
+        """Applications of ops, each after its inputs."""
         return [wrap(e).owner for e in topological([o.expr for o in self.outputs]) if e.op is not None]
 
 

@@ -39,7 +39,7 @@ def is_update(part):
 
 
 def split_results(returned):
-    """Return the outputs, the updates and the condition of what a step returned, in any order."""
+    """Return the outputs, the updates and the condition among the results of a step, in any order."""
     outputs, updates, stop = [], {}, None
     for part in returned if isinstance(returned, list | tuple) else [returned]:
         if isinstance(part, until):
@@ -145,7 +145,7 @@ class Loop:
     """The step of a loop in pellucid's form.
 
     The function is called once, on placeholders. Its recurrent outputs are states, and so are the shared variables that
-    it updates. With a condition, two more states are whether the loop goes on, and how many steps it has made.
+    it updates. With a condition, two more states are whether the loop continues, and its number of steps.
     """
 
     def __init__(self, fn, xs, states, fixed):

@@ -196,7 +196,7 @@ class TensorBase(Variable):
 
 
 class TensorVariable(TensorBase):
-    """An input, or what is computed. Constants and shared variables are none, as in Theano."""
+    """An input or a result. Constants and shared variables are not instances, as in Theano."""
 
 
 class TensorConstant(TensorBase):
@@ -252,7 +252,7 @@ _sources = {}
 
 
 def remember_sources(expr, origins):
-    """Remember what a gradient was made from, so that a function accepts inputs that simplification removed."""
+    """Remember the leaves of a gradient, so that a function accepts inputs that simplification removed."""
     leaves = frozenset(e for e in topological(origins) if isinstance(e, Input))
     _sources[id(expr)] = (weakref.ref(expr), leaves | get_sources(origins))
 
