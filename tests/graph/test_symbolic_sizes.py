@@ -412,6 +412,12 @@ def test_value_sizes_are_compared() -> None:
     [
         (lambda: pel.zeros(values), pel.UseError, r"Received: values, of type float32 \(\?,\)"),
         (lambda: pel.zeros(values.sum()), pel.UseError, r"Expected an integer as a size. Received: values.sum\(\)"),
+        (lambda: pel.function([values, n], values.reshape(n))([1, 2, 3], 2), pel.ShapeError, "reshape"),
+        (
+            lambda: pel.function([values, n], values.reshape((n,)), mode="numpy")([1, 2, 3], 2),
+            pel.ShapeError,
+            "reshape",
+        ),
         (lambda: pel.nonzero(n), pel.ShapeError, "nonzero: expected at least one axis. Received: n"),
         (lambda: pel.nonzero(values, size=-1), pel.OptionError, "nonzero: .*size"),
         (lambda: pel.function([n], pel.zeros(-n))(2), pel.ShapeError, "The size -value_0 is negative: -2"),

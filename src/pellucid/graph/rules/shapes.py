@@ -17,6 +17,7 @@ from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, reshape, reshape_like, size, squeeze
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.scan_primitive import scan_loop
+from pellucid.graph.ops.symbolic_sizes import has_values
 from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Pattern
 from pellucid.graph.rewrite_rule import RulePair, rule
@@ -132,7 +133,10 @@ def reshape_like_same_shape(x: Expr, y: Expr) -> RulePair:
         # Numbers of elements are equal, so one size may be unknown. With more, (?, ?) may be (2, 3) and become (1, 6).
         # A known size that becomes unknown stays unknown: (?,) + (3,) is a sum, and (n,) + (3,) is refused.
         different = [(a, b) for a, b in zip(x.shape, y.shape, strict=False) if a != b]
-        forgets = any(is_computed(b) and not is_computed(a) for a, b in different)
+        # The program has to compare a size that is a value.
+        forgets = any(is_computed(b) and not is_computed(a) for a, b in different) or has_values(
+            b for _, b in different
+        )
         return x if len(different) < 2 and not forgets and is_compatible_shape(x.shape, y.shape) else None
 
     return reshape_like(x, y), keep
