@@ -183,6 +183,12 @@ def test_import_loads_no_heavy_packages():
     assert HEAVY & set(time_import("pellucid")["modules"]) == set()
 
 
+def test_old_libraries_are_not_imported():
+    modules = time_import("pellucid.cli")["modules"]
+    assert "pellucid.cli.legacy" in modules
+    assert not [name for name in modules if name.startswith("pellucid.compat")]
+
+
 def test_import_is_fast():
     pairs = [(time_import("numpy")["seconds"], time_import("pellucid")["seconds"]) for _ in range(5)]
     numpy_seconds, pellucid_seconds = (min(column) for column in zip(*pairs, strict=True))
