@@ -184,7 +184,7 @@ def test_import_loads_no_heavy_packages():
 
 
 def test_old_libraries_are_not_imported():
-    modules = time_import("pellucid.cli")["modules"]
+    modules = time_import("pellucid.cli.app")["modules"]
     assert "pellucid.cli.legacy" in modules
     assert not [name for name in modules if name.startswith("pellucid.compat")]
 
