@@ -11,6 +11,7 @@ import pellucid as pel
 from pellucid.compat.programs import RECORDER
 from pellucid.compat.theano.configuration import config
 from pellucid.compat.theano.printing import list_prints, print_values
+from pellucid.compat.theano.random_streams import StreamVariable
 from pellucid.compat.theano.variables import (
     TensorBase,
     TensorConstant,
@@ -298,7 +299,8 @@ def function(
     )
     listed = [outputs] if form == () else list(outputs.values() if form else outputs or ())
     results = [unwrap(as_tensor_variable(o.variable if isinstance(o, Out) else o)) for o in listed]
-    new_values = dict(convert_update(*pair) for pair in as_pairs(updates, "updates"))
+    pairs = [p for p in as_pairs(updates, "updates") if not isinstance(p[0], StreamVariable)]  # these update themselves
+    new_values = dict(convert_update(*pair) for pair in pairs)
     substitutions = {unwrap(k): convert_given(k, v) for k, v in as_pairs(givens, "givens")}
     leaves = []
     for one in given:  # a computed variable as an input cuts the graph

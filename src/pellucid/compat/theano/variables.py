@@ -164,6 +164,8 @@ class TensorBase(Variable):
         return str(self)
 
     def __bool__(self):
+        if self.expr.op is None or not self.expr.op.name.startswith(("less", "greater")):
+            return True  # programs write `if variable:` for `is not None`
         raise UseError("Variables do not support boolean operations. Use T.switch(condition, a, b), or ifelse")
 
     def __len__(self):
