@@ -147,6 +147,13 @@ def test_random_numbers_differ_from_step_to_step() -> None:
     assert (f() != f()).all()
 
 
+def test_a_number_of_steps_that_is_a_length_cuts_no_sequence() -> None:
+    x = T.dmatrix("x")
+    total, _ = theano.scan(lambda a, h: h + a, x, T.zeros((x.shape[1],)), n_steps=x.shape[0])
+    assert "arange" not in str(total[-1])
+    assert theano.function([x], total[-1])([[1, 2], [3, 4]]).tolist() == [4, 6]
+
+
 def test_names_types_and_graphs() -> None:
     x, y = T.dmatrix("x"), T.dvector("y")
     z = x * y + 1

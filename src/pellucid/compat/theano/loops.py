@@ -16,6 +16,7 @@ from pellucid.compat.theano.variables import (
 )
 from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.ops.closure_conversion import get_loop_counters, push_loop_counter
+from pellucid.graph.ops.symbolic_sizes import as_sizes
 from pellucid.graph.traversal import replace_all, topological
 
 
@@ -68,8 +69,8 @@ class Taps:
             raise ShapeError(f"scan: expected sequences of at least one dimension. Received: {self.value}, a scalar")
         x = self.value.expr[::-1] if backwards else self.value.expr
         first, last = min(0, *self.taps), max(0, *self.taps)
-        if count is not None and not (isinstance(count, int) and x.shape[0] == count + last - first):
-            x = x[: count + last - first]
+        length = None if count is None else as_sizes(count + last - first)
+        x = x if length in (None, x.shape[0]) else x[:length]
         return [x if self.taps == [0] else x[tap - first : (tap - last) or None] for tap in self.taps]
 
     def list_states(self):
