@@ -11,7 +11,6 @@ from pellucid.cli.output import ERRORS, OUTPUT, Option
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import to_json
 from pellucid.experiments.runner.result import pluralize
-from pellucid.graph.source_location import format_filename
 
 if TYPE_CHECKING:
     from pellucid.compat.script import ScriptRun
@@ -115,6 +114,7 @@ def legacy(
 def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool) -> int:
     """Write a script in today's pellucid, and list the lines that are not translated."""
     from pellucid.compat.translation import translate
+    from pellucid.graph.source_location import format_filename
 
     if out is not None and out.exists():
         raise UsageError(f"--out: expected a new file; {out} exists. Choose another name")

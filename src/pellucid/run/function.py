@@ -23,7 +23,7 @@ from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
 from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
-from pellucid.run.value_sizes import ValueSizedProgram, find_value_sizes
+from pellucid.run.value_sizes import ValueSizedProgram
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike, Mode, Shard
 
@@ -135,8 +135,8 @@ class Function:
                 self._backend = DataParallelProgram(self.program, self.devices, self.shard)
             elif self.mode == "auto" and isinstance(self.program, BatchedProgram):
                 self._backend = BatchedAutoProgram(self.program)
-            elif self.mode in COMPILED_MODES and (sized := find_value_sizes(self.program)):
-                self._backend = ValueSizedProgram(self.program, sized)
+            elif self.mode in COMPILED_MODES and self.program.value_sized:
+                self._backend = ValueSizedProgram(self.program)
             else:
                 self._backend = MODES[self.mode](self.program)
         return self._backend
@@ -426,7 +426,7 @@ class Function:
 
         values = self.bind_arguments(args, kwargs)
         return measure_program(
-            self.program, values, by, repeats, whole=self.mode in COMPILED_MODES and not find_value_sizes(self.program)
+            self.program, values, by, repeats, whole=self.mode in COMPILED_MODES and not self.program.value_sized
         )
 
     def _run_loop(self, values: Sequence[Buffer], steps: int, walk: bool, progress: Progress) -> Any:

@@ -65,6 +65,12 @@ class Program:
         ]
 
     @functools.cached_property
+    def value_sized(self) -> list[Expr]:
+        """The expressions whose shapes depend on values."""
+        templates = [e for e in topological(self.results) if e.op is not None and e.op.name == "shape_template"]
+        return [e for e in templates if any(isinstance(axis, str) for axis in e.settings["axes"])]
+
+    @functools.cached_property
     def size(self) -> int:
         """Number of expressions."""
         return len(topological(self.results))
@@ -121,6 +127,11 @@ class BatchedProgram(Program):
 
     one: Program  # the program of one member
     mapped: list[list[bool]]  # which leaves of state, read and inputs have an axis of members
+
+    @property
+    def value_sized(self) -> list[Expr]:
+        """None: the lowering explains that members have one shape."""
+        return []
 
     @functools.cached_property
     def bounds(self) -> dict[Expr, list[Bound]]:

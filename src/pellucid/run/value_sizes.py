@@ -11,11 +11,10 @@ import numpy as np
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input
-from pellucid.graph.ops.symbolic_sizes import shape_template
 from pellucid.graph.traversal import topological
 from pellucid.run.buffers import Buffer
 from pellucid.run.interpreter import NumpyProgram, check_stackable
-from pellucid.run.program import BatchedProgram, OutputHistory, Program
+from pellucid.run.program import OutputHistory, Program
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array
 
@@ -26,17 +25,6 @@ MAX_REMEMBERED = 65536
 """Number of values of scalar inputs whose program is remembered."""
 
 
-def find_value_sizes(program: Program) -> list[Expr]:
-    """Return the expressions of a program whose shapes depend on values."""
-    if isinstance(program, BatchedProgram):
-        return []
-    return [
-        e
-        for e in topological(program.results)
-        if e.op is shape_template.op and any(isinstance(axis, str) for axis in e.settings["axes"])
-    ]
-
-
 @dataclass(frozen=True, kw_only=True)
 class SizedProgram(Program):
     """A program for certain sizes.
@@ -44,7 +32,7 @@ class SizedProgram(Program):
     Attributes
     ----------
     templates : dict from Expr to array
-        Arrays of these sizes, the values of the expressions that `find_value_sizes` returns.
+        Arrays of these sizes, the values of `Program.value_sized`.
     """
 
     templates: Mapping[Expr, Array]
@@ -70,13 +58,13 @@ class ValueSizedProgram(NumpyProgram):
     A loop runs step by step, because the sizes may change.
     """
 
-    def __init__(self, program: Program, sized: Sequence[Expr]) -> None:
+    def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self.sized: Sequence[Expr] = sized
+        self.sized: Sequence[Expr] = program.value_sized
         self.compiled: dict[Hashable, XlaProgram] = {}
         self.remembered: dict[Hashable, XlaProgram] = {}
         """Programs by the values of the scalar inputs, if nothing else decides the sizes."""
-        leaves = [e for e in topological(sized) if e.op is None and not isinstance(e, Constant)]
+        leaves = [e for e in topological(self.sized) if e.op is None and not isinstance(e, Constant)]
         self.deciders: list[int] | None = None
         """Places of these inputs among the arguments."""
         if all(isinstance(e, Input) and not e.ndim for e in leaves):

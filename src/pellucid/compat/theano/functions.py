@@ -11,7 +11,6 @@ import pellucid as pel
 from pellucid.compat.programs import RECORDER
 from pellucid.compat.theano.configuration import config
 from pellucid.compat.theano.printing import list_prints, print_values
-from pellucid.compat.theano.random_streams import StreamVariable
 from pellucid.compat.theano.variables import (
     TensorBase,
     TensorConstant,
@@ -299,7 +298,7 @@ def function(
     )
     listed = [outputs] if form == () else list(outputs.values() if form else outputs or ())
     results = [unwrap(as_tensor_variable(o.variable if isinstance(o, Out) else o)) for o in listed]
-    pairs = [p for p in as_pairs(updates, "updates") if not isinstance(p[0], StreamVariable)]  # these update themselves
+    pairs = [p for p in as_pairs(updates, "updates") if "generator" not in getattr(p[0], "__dict__", {})]  # of streams
     new_values = dict(convert_update(*pair) for pair in pairs)
     substitutions = {unwrap(k): convert_given(k, v) for k, v in as_pairs(givens, "givens")}
     leaves = []
