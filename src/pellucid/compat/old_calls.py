@@ -152,7 +152,7 @@ class NameResolver:
                 own = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
                 self.shadowed.update(id(n) for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in own)
         self.uses_old_libraries = any(map(is_old, self.aliases.values()))
-        for _ in range(3):  # what a line assigns may depend on later lines
+        for _ in range(3):  # a value that a line assigns may depend on later lines
             self.previous, self.kinds = self.kinds, {}
             for node in nodes:
                 self.read_kinds(node)
@@ -244,7 +244,7 @@ class NameResolver:
 
 
 class OldCallReplacer(ast.NodeTransformer):
-    """Replaces old names in a tree by nodes of today's code, lists their uses, and what it cannot replace.
+    """Replaces old names in a tree by nodes of today's code, lists their uses and those that it cannot replace.
 
     Attributes
     ----------

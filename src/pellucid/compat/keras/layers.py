@@ -180,7 +180,7 @@ MODES = ([0], "For mode=1, which normalizes each sample, use pel.nn.LayerNormali
 
 
 def make_layer(name, base, text="", renamed="", **attributes):
-    """Create a class of Keras 1 on a layer of pellucid, from a text of its own arguments.
+    """Create a class of Keras 1 on a layer of pellucid, from a text of the arguments that it adds.
 
     ``renamed`` has pairs that differ from `RENAMED`. Attributes are ``fixed`` arguments today; ``limits``, allowed
     values and advice; ``gate_order`` in Keras; and ``sequences``, whether ``input_dim`` is the length of each step.

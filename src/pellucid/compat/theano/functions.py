@@ -240,9 +240,11 @@ class Function:
         return list(map(wrap, self.compiled.program.shared))
 
     def copy(self, share_memory=False, swap=None, delete_updates=False, name=None, profile=None):
-        """The same function with other shared variables, or without updates."""
+        """The same function with other shared variables, without updates, or with another name."""
+        form, old_name, *settings = self._settings
         swapped = {unwrap(k): unwrap(v) for k, v in (swap or {}).items()}
-        return Function(self.compiled.copy(swap=swapped, delete_updates=delete_updates), self.inputs, *self._settings)
+        compiled = self.compiled.copy(swap=swapped, delete_updates=delete_updates)
+        return Function(compiled, self.inputs, form, name or old_name, *settings)
 
     __copy__ = copy
 

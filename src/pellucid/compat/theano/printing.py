@@ -21,7 +21,10 @@ pp = min_informative_str = pprint
 
 
 def debugprint(obj, depth=-1, print_type=False, file=None, **options):
-    """Print the graph of a variable or a function as a tree; ``file="str"`` returns it."""
+    """Print the graph of a variable or a function as a tree, whole; ``file="str"`` returns it.
+
+    ``depth`` and ``print_type`` have no effect.
+    """
     several = obj if isinstance(obj, list | tuple) else [obj]
     text = str(pel.tree(getattr(obj, "compiled", None) or [as_tensor_variable(o).expr for o in several]))
     if file == "str":
@@ -43,18 +46,15 @@ class Print:
     def __call__(self, x):
         e = as_tensor_variable(x).expr
         e = pel.named(self.message or "print", e if e.op is not None else pel.broadcast_like(e, e))
-        _printed[id(e)] = (weakref.ref(e), self.message, self.attrs)
+        _printed[id(e)] = self.message, self.attrs
+        weakref.finalize(e, _printed.pop, id(e), None).atexit = False
         return wrap(e)
 
 
 def list_prints(results):
     """Return the expressions whose values are printed, and how."""
-    found = []
-    for e in topological(results) if _printed else ():
-        reference, message, attrs = _printed.get(id(e), (None, "", ()))
-        if reference is not None and reference() is e:
-            found.append((e, message, attrs))
-    return found
+    expressions = topological(results) if _printed else ()
+    return [(e, *_printed[id(e)]) for e in expressions if id(e) in _printed]
 
 
 def print_values(prints, values):

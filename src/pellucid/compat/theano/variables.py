@@ -256,16 +256,15 @@ _sources = {}
 def remember_sources(expr, origins):
     """Remember the leaves of a gradient, so that a function accepts inputs that simplification removed."""
     leaves = frozenset(e for e in topological(origins) if isinstance(e, Input))
-    _sources[id(expr)] = (weakref.ref(expr), leaves | get_sources(origins))
+    _sources[id(expr)] = leaves | get_sources(origins)
+    weakref.finalize(expr, _sources.pop, id(expr), None).atexit = False
 
 
 def get_sources(results):
     """Return the leaves from which the parts of expressions were made."""
     found = set()
     for e in topological(results) if _sources else ():
-        reference, leaves = _sources.get(id(e), (None, ()))
-        if reference is not None and reference() is e:
-            found.update(leaves)
+        found.update(_sources.get(id(e), ()))
     return frozenset(found)
 
 

@@ -113,7 +113,7 @@ def find_size(e: Expr) -> Dim:
 def make_value_dim(e: Expr, name: str) -> NamedDim:
     """Return the size of a name that is the value of an expression."""
     dim = NamedDim(name)
-    dim.origins = {name: (lambda: e, name)}  # a strong reference: what has this size is computed from the expression
+    dim.origins = {name: (lambda: e, name)}  # a strong reference: arrays of this size are computed from the expression
     return dim
 
 
@@ -397,7 +397,7 @@ def get_runtime_sizes(sources: Sequence[Any], shape: Sequence[int | str], axes: 
 
 
 def get_runtime_value(x: Any, name: str) -> int:
-    """Return the value of a size; raises UseError while XLA traces a program, where it is not known."""
+    """Return the value of a size; raises UseError while XLA traces a program, because it is not known then."""
     try:
         return int(x)
     except TypeError:
