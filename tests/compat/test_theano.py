@@ -1,5 +1,6 @@
 """Theano on pellucid, against results of Theano 1.0.5 (see theano_cases.py), and where the two differ."""
 
+import gc
 import json
 import pickle
 import sys
@@ -204,6 +205,23 @@ def test_print_and_monitors(capsys: pytest.CaptureFixture[str]) -> None:
     assert seen == [(0, "log", [0.0]), (1, "add", [1.0])]
     with pytest.raises(pel.NonFiniteError, match="fix"):
         theano.function([x], T.log(x), mode=theano.compile.nanguardmode.NanGuardMode())([-1.0])
+    with pytest.raises(pel.OptionError, match="both stop a call"):
+        theano.compile.nanguardmode.NanGuardMode(inf_is_error=False)
+
+
+def test_prints_and_sources_of_freed_variables_are_forgotten() -> None:
+    from pellucid.compat.theano import printing, variables
+
+    x = T.dvector("x")
+    gc.collect()
+    before = len(printing._printed), len(variables._sources)
+    f = theano.function([x], theano.printing.Print("x is")(x) + T.grad((x * x).sum(), x), name="old")
+    assert str(f.copy(name="new")) == "new"
+    assert str(f.copy()) == "old"
+    assert (len(printing._printed), len(variables._sources)) == (before[0] + 1, before[1] + 1)
+    del f
+    gc.collect()
+    assert (len(printing._printed), len(variables._sources)) == before
 
 
 def test_floatx_is_the_default_dtype() -> None:
@@ -355,6 +373,24 @@ def test_convolutions_equal_their_definition(border_mode: Any, options: dict[str
         for i in range(0, padded.shape[2] - rows + 1, step[0])
     ]
     np.testing.assert_allclose(found, np.moveaxis(expected, (2, 3), (0, 1)), atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"num_groups": 2}, {"subsample": (2, 1), "border_mode": "half"}])
+def test_gradient_ops_of_convolutions_are_their_gradients(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    channels = 4 // options.get("num_groups", 1)
+    images, filters = (theano.shared(rng.normal(size=s)) for s in [(2, 4, 6, 5), (6, channels, 3, 3)])
+    output = T.nnet.conv2d(images, filters, **options)
+    weights = theano.shared(rng.normal(size=output.eval().shape))
+    expected = [g.eval() for g in T.grad((output * weights).sum(), [images, filters])]
+    ops = theano.tensor.nnet.abstract_conv
+    inputs = ops.AbstractConv2d_gradInputs(imshp=(2, 4, 6, 5), kshp=(6, channels, 3, 3), **options)(filters, weights)
+    kernels = ops.AbstractConv2d_gradWeights(**options)(images, weights, (3, 3))
+    for found, e in zip([inputs, kernels], expected, strict=True):
+        np.testing.assert_allclose(found.eval(), e, atol=1e-12)
+    for op in (ops.AbstractConv2d_gradInputs, ops.AbstractConv2d_gradWeights):
+        with pytest.raises(pel.OptionError, match="unshared=True is not"):
+            op(unshared=True)
 
 
 def test_formulas_have_the_names_of_python_variables() -> None:

@@ -25,7 +25,7 @@ from pellucid.compat.theano.variables import (
     upcast,
     wrap,
 )
-from pellucid.graph.errors import DtypeError, InputError, UseError
+from pellucid.graph.errors import DtypeError, InputError, OptionError, UseError
 from pellucid.graph.expr import Input
 from pellucid.graph.traversal import topological
 
@@ -39,11 +39,12 @@ class MissingInputError(InputError):
 
 
 class In:
-    """Input of a function, with a default value, another name, or an update."""
+    """Input of a function, with a default value, another name, or an update; the options of memory have no effect."""
 
     def __init__(
-        self, variable, name=None, value=None, update=None, mutable=None, strict=False, allow_downcast=None, **options
-    ):
+        self, variable, name=None, value=None, update=None, mutable=None, strict=False, allow_downcast=None,
+        autoname=True, implicit=None, borrow=None, shared=False,
+    ):  # fmt: skip
         self.variable, self.name, self.value, self.update = variable, name or variable.name, value, update
         self.strict, self.allow_downcast = strict, allow_downcast
 
@@ -77,9 +78,11 @@ class DebugMode(Mode):
 
 
 class NanGuardMode(Mode):
-    """Mode ``"guard"`` of `pellucid.function`, which stops at NaN and infinity."""
+    """Mode ``"guard"`` of `pellucid.function`, which stops at NaN and infinity; large numbers are no errors."""
 
     def __init__(self, nan_is_error=True, inf_is_error=True, big_is_error=True, **options):
+        if not (nan_is_error and inf_is_error):
+            raise OptionError("NanGuardMode: expected nan_is_error=True and inf_is_error=True: both stop a call")
         super().__init__(**options)
 
 
@@ -104,9 +107,7 @@ MODES = {"NanGuardMode": "guard", "DebugMode": "numpy", "DEBUG_MODE": "numpy", "
 """Modes of pellucid for Theano's modes; all others compile."""
 
 
-def shared(
-    value, name=None, strict=False, allow_downcast=None, borrow=False, broadcastable=None, target=None, **options
-):
+def shared(value, name=None, strict=False, allow_downcast=None, borrow=False, broadcastable=None, target=None):
     """Variable that keeps its value between calls; it has the dtype of the value, which is copied."""
     if isinstance(value, TensorBase):
         raise DtypeError(f"Shared variable values can not be theano expressions. Received: {value}")

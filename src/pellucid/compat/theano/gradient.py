@@ -5,7 +5,15 @@ import warnings
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.theano.variables import as_tensor_variable, cast_expr, get_dtype, remember_sources, unwrap, wrap
+from pellucid.compat.theano.variables import (
+    as_real,
+    as_tensor_variable,
+    cast_expr,
+    get_dtype,
+    remember_sources,
+    unwrap,
+    wrap,
+)
 from pellucid.graph.errors import DisconnectedError, GradientError
 
 DisconnectedInputError = DisconnectedError
@@ -56,10 +64,6 @@ def grad(
                 warnings.warn(f"The cost does not depend on {target}; its gradient is 0", stacklevel=2)
             results.append(pel.zeros_like(target.expr))
     return finish(wrt, results, *([real] if real is not None else known))
-
-
-def as_real(dtype):
-    return dtype if dtype.startswith("float") else "float64"
 
 
 def jacobian(expression, wrt, consider_constant=None, disconnected_inputs="raise"):

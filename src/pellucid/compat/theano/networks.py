@@ -156,13 +156,21 @@ def declare_shape(x, shape):
     return x if sizes == list(x.expr.shape) else wrap(pel.reshape(x.expr, tuple(sizes)))
 
 
-def convolve(
-    input, filters, input_shape=None, filter_shape=None, border_mode="valid", subsample=1, filter_flip=True,
-    image_shape=None, filter_dilation=1, num_groups=1, unshared=False, **options,
-):  # fmt: skip
-    """Convolution of images (samples, channels, space) with filters (filters, channels, space)."""
+def refuse_unshared(unshared):
     if unshared:
         raise OptionError("unshared=True is not in pellucid.compat")
+
+
+def convolve(
+    input, filters, input_shape=None, filter_shape=None, border_mode="valid", subsample=1, filter_flip=True,
+    image_shape=None, filter_dilation=1, num_groups=1, unshared=False,
+    unroll_batch=None, unroll_kern=None, unroll_patch=None, openmp=None,
+):  # fmt: skip
+    """Convolution of images (samples, channels, space) with filters (filters, channels, space).
+
+    The last four options are about the speed of Theano's code and have no effect.
+    """
+    refuse_unshared(unshared)
     x, w = (
         declare_shape(input, image_shape if input_shape is None else input_shape),
         declare_shape(filters, filter_shape),
@@ -178,9 +186,10 @@ def convolve(
 
 def differentiate_input(
     output_grad, filters, input_shape=None, filter_shape=None, border_mode="valid", subsample=1, filter_flip=True,
-    filter_dilation=1, num_groups=1, input_dilation=None, **options,
+    filter_dilation=1, num_groups=1, input_dilation=None, unshared=False,
 ):  # fmt: skip
     """Gradient of a convolution with respect to its input: the transposed convolution."""
+    refuse_unshared(unshared)
     g, w = as_tensor_variable(output_grad), declare_shape(filters, filter_shape)
     rank, dtype = g.ndim - 2, upcast(g.dtype, w.dtype)
     steps, strides = (
@@ -207,16 +216,19 @@ class GradientOp:
     """Gradient of a convolution, as an object that is called on its operands."""
 
     def __init__(
-        self, imshp=None, kshp=None, border_mode="valid", subsample=1, filter_flip=True, filter_dilation=1, **options
-    ):
+        self, imshp=None, kshp=None, border_mode="valid", subsample=1, filter_flip=True, filter_dilation=1,
+        num_groups=1, unshared=False,
+    ):  # fmt: skip
+        refuse_unshared(unshared)
         self.imshp, self.kshp, self.filter_flip = imshp, kshp, filter_flip
-        self.options = {"border_mode": border_mode, "subsample": subsample, "filter_dilation": filter_dilation}
+        self.options = {"border_mode": border_mode, "subsample": subsample, "num_groups": num_groups}
+        self.options |= {"filter_dilation": filter_dilation}
 
 
 class InputGradient(GradientOp):
     """``AbstractConv2d_gradInputs``."""
 
-    def __call__(self, kern, topgrad, shape=None, **options):
+    def __call__(self, kern, topgrad, shape=None, add_assert_shape=True):
         sizes = shape if shape is not None else self.imshp and self.imshp[2:]
         return differentiate_input(topgrad, kern, sizes, self.kshp, filter_flip=self.filter_flip, **self.options)
 
@@ -224,15 +236,16 @@ class InputGradient(GradientOp):
 class KernelGradient(GradientOp):
     """``AbstractConv2d_gradWeights``."""
 
-    def __call__(self, img, topgrad, shape, **options):
+    def __call__(self, img, topgrad, shape, add_assert_shape=True):
         x, g = as_tensor_variable(img), as_tensor_variable(topgrad)
         rank, dtype = x.ndim - 2, upcast(x.dtype, g.dtype)
         steps, sizes = as_numbers(self.options["filter_dilation"], rank), as_shape(shape)[-rank:]
         padding = tuple(find_padding(self.options["border_mode"], sizes, steps))
-        like = pel.zeros((*sizes, x.expr.shape[1], g.expr.shape[1]), dtype=dtype)
+        groups = self.options["num_groups"]
+        like = pel.zeros((*sizes, x.expr.shape[1] // groups, g.expr.shape[1]), dtype=dtype)
         operands = (move_channels_last(cast_expr(v, dtype)) for v in (x, g))
         strides = as_numbers(self.options["subsample"], rank)
-        found = pel.conv_kernel_gradient(*operands, like, strides, padding, steps)
+        found = pel.conv_kernel_gradient(*operands, like, strides, padding, steps, groups)
         w = pel.transpose(found, (rank + 1, rank, *range(rank)))
         return wrap(flip(w) if self.filter_flip else w)
 

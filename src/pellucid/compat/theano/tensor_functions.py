@@ -12,6 +12,7 @@ from pellucid.compat.theano.variables import (
     Variable,
     apply,
     apply_real,
+    as_real,
     as_shape,
     as_size,
     as_tensor_variable,
@@ -150,11 +151,6 @@ def widen(dtype):
     return "uint64" if kind == "u" else "int64" if kind in "ib" else str(dtype)
 
 
-def make_real(dtype):
-    """Return the dtype of a mean."""
-    return str(dtype) if str(dtype).startswith("float") else "float64"
-
-
 def make_reduction(function, choose_dtype):
     """Return a reduction whose result has the dtype that ``choose_dtype`` returns for that of the operand."""
 
@@ -166,7 +162,7 @@ def make_reduction(function, choose_dtype):
     return reduce_axes
 
 
-sum, mean = make_reduction(pel.sum, widen), make_reduction(pel.mean, make_real)
+sum, mean = make_reduction(pel.sum, widen), make_reduction(pel.mean, as_real)
 
 
 def prod(x, axis=None, dtype=None, keepdims=False, acc_dtype=None, no_zeros_in_input=False):
@@ -191,7 +187,7 @@ argmax, argmin = find_extremum(pel.argmax), find_extremum(pel.argmin)
 
 def norm(x, L=2, axis=None, keepdims=False):
     """Norm of order ``L`` of all elements, or along an axis."""
-    e, options = cast_expr(x, make_real(expr(x).dtype)), {"axis": as_axes(axis), "keepdims": keepdims}
+    e, options = cast_expr(x, as_real(expr(x).dtype)), {"axis": as_axes(axis), "keepdims": keepdims}
     if L == 0:
         return wrap(pel.sum(pel.cast(e != 0, e.dtype), **options))
     if math.isinf(L):
@@ -201,10 +197,10 @@ def norm(x, L=2, axis=None, keepdims=False):
 
 FUNCTIONS |= {
     "var": lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
-        pel.var(cast_expr(x, make_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
+        pel.var(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
     ),
     "std": lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
-        pel.std(cast_expr(x, make_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
+        pel.std(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
     ),
     "max": lambda x, axis=None, keepdims=False: wrap(pel.max(expr(x), as_axes(axis), keepdims)),
     "min": lambda x, axis=None, keepdims=False: wrap(pel.min(expr(x), as_axes(axis), keepdims)),

@@ -37,6 +37,11 @@ def upcast(*dtypes):
     return np.result_type(*dtypes).name
 
 
+def as_real(dtype):
+    """Return the dtype of a mean or a gradient."""
+    return str(dtype) if str(dtype).startswith("float") else "float64"
+
+
 class TensorType:
     """Type of a variable: dtype, and for each axis whether its length is 1 and it broadcasts."""
 
