@@ -247,8 +247,22 @@ def test_a_shape_may_depend_on_a_fed_integer(sess: Any) -> None:
     assert y.get_shape().as_list() == [None, 2, None]
     for size in (1, 4):
         assert sess.run(y, {x: np.ones((2, 4)), n: size}).shape == (size, 2, 4 // size)
-    with pytest.raises(pel.UseError, match="A shape depends on a value that the graph computes"):
-        sess.run(tf.zeros([tf.cast(x[0, 0], tf.int32)]), {x: np.ones((2, 4))})
+    assert len(sess.programs) == 1
+    assert sess.run(tf.zeros([tf.cast(x[0, 0], tf.int32)]), {x: 3 * np.ones((2, 4))}).tolist() == [0] * 3
+    shape = tf.placeholder(tf.int32, [2])
+    assert sess.run(tf.reshape(x, shape) + tf.ones(shape), {x: np.ones((2, 4)), shape: [4, 2]}).tolist() == [[2, 2]] * 4
+    ones = tf.ones([n, 2])
+    results = [
+        tf.shape(ones), tf.range(n), tf.range(n, 2 * n, 2), tf.one_hot([1, 0], n), tf.random_normal([n, 2]) * 0 + ones,
+        ones + tf.zeros(tf.shape(ones)), tf.zeros([tf.shape(ones)[0], 2]) + ones,
+        tf.reshape(ones, [tf.shape(ones)[0] * 2]), tf.stack([tf.range(tf.shape(x)[0]), tf.ones([2], tf.int32)], 1),
+    ]  # fmt: skip
+    for size in (2, 3):
+        two = np.ones((size, 2))
+        expected = [(size, 2), np.arange(size), np.arange(size, 2 * size, 2), np.eye(size)[[1, 0]], two, two, two]
+        expected += [two.ravel(), [[0, 1], [1, 1]]]
+        for found, e in zip(sess.run(results, {n: size, x: np.ones((2, 4))}), expected, strict=True):
+            np.testing.assert_array_equal(found, e)
 
 
 def test_random_numbers_depend_on_the_seed() -> None:

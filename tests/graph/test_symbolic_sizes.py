@@ -391,6 +391,15 @@ def test_equal_sizes_share_a_compiled_program() -> None:
     assert len(f.backend.compiled) == 2
 
 
+def test_elements_of_a_stack_are_the_sizes_that_it_stacks() -> None:
+    n, m = pel.iscalar("n"), pel.iscalar("m")
+    shape = pel.stack([n, pel.constant(2, dtype="int32"), n + m])
+    x = pel.zeros(shape) + pel.ones((n, 2, n + m)) + pel.ones((shape[-3], 1, shape[-1]))
+    assert x.shape == pel.ones((n, 2, n + m)).shape
+    for mode in ("numpy", "auto"):
+        np.testing.assert_array_equal(pel.function([n, m], x, mode=mode)(3, 1), np.full((3, 2, 4), 2))
+
+
 def test_states_decide_sizes() -> None:
     count = pel.shared(1, "count", dtype="int64")
     f = pel.function([], pel.arange(count).sum(), updates={count: count + 1})

@@ -343,15 +343,17 @@ def infer_outputs(op, dtype, count):
 
 
 def read_shape(exprs):
-    """Return the sizes that expressions of integers and vectors give."""
+    """Return the sizes that expressions of integers and vectors give; in a run, unknown ones are expressions."""
     sizes = []
     for e in exprs:
-        is_known = not any(isinstance(n, (Input, Shared)) for n in topological([e]))
-        if not is_known and TRACES:
-            raise UseError("A shape depends on a value that the graph computes. Feed it as a scalar of integers")
-        if not is_known and not all(isinstance(d, int) for d in e.shape):
+        if not any(isinstance(n, (Input, Shared)) for n in topological([e])):
+            sizes += np.ravel(evaluate(np, [e], {})[0]).tolist()
+        elif not all(isinstance(d, int) for d in e.shape):
             raise ValueNeededError(None)
-        sizes += np.ravel(evaluate(np, [e], {})[0]).tolist() if is_known else [None] * math.prod(e.shape)
-    if None in sizes:
+        elif TRACES:
+            sizes += [*e] if e.ndim else [e]
+        else:
+            sizes += [None] * math.prod(e.shape)
+    if any(size is None for size in sizes):
         raise ValueNeededError([None if n == -1 else n for n in sizes])
-    return tuple(map(int, sizes))
+    return tuple(sizes)

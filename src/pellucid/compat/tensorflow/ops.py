@@ -74,14 +74,16 @@ def multiply_matrices(a, b, transpose_a=False, transpose_b=False):
 
 
 def get_shape(input, out_type="int32"):
-    if not all(isinstance(d, int) for d in input.shape):  # a session knows the sizes
+    if all(isinstance(d, int) for d in input.shape):
+        return constant(np.array(input.shape, as_dtype(out_type)))
+    if not graphs.TRACES:  # a session knows more sizes
         raise graphs.ValueNeededError([input.ndim])
-    return constant(np.array(input.shape, as_dtype(out_type)))
+    return pel.stack([pel.cast(pel.size(input, axis=i), as_dtype(out_type)) for i in range(input.ndim)])
 
 
 def one_hot(indices, depth, on_value=1.0, off_value=0.0, axis=-1, dtype=None):
     kind = as_dtype(dtype or type(on_value))
-    hot = pel.expand_dims(indices, -1) == constant(np.arange(*read_shape([depth]), dtype=indices.dtype))
+    hot = pel.expand_dims(indices, -1) == pel.arange(*read_shape([depth]), dtype=indices.dtype)
     return pel.where(pel.moveaxis(hot, -1, axis), kind.type(on_value), kind.type(off_value))
 
 
@@ -289,12 +291,19 @@ def clip_by_global_norm(t_list, clip_norm, use_norm=None, name=None):
     return [None if t is None else t * scale for t in t_list], norm
 
 
+def make_range(start, limit=None, delta=1, name=None):
+    bounds = [0, start, delta] if limit is None else [start, limit, delta]
+    if not any(isinstance(b, Tensor) for b in bounds):
+        return convert(np.arange(*bounds).tolist(), name=name)
+    tensors = unify(bounds)
+    outputs, compute = [([None], tensors[0].dtype)], lambda *es: pel.arange(*read_shape(es), dtype=es[0].dtype)
+    return make_op("Range", compute, tensors, name, outputs=outputs)
+
+
 FUNCTIONS |= {
     **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm)},
     "constant": make_constant, "unpack": unstack, "newaxis": None,
-    "range": lambda start, limit=None, delta=1, name=None: convert(
-        np.arange(0 if limit is None else start, start if limit is None else limit, delta).tolist(), name=name
-    ),
+    "range": make_range,
     "stack": lambda values, axis=0, name=None: make_op("Pack", lambda *xs: pel.stack(xs, axis), unify(values), name),
     "fill": lambda dims, value, name=None: FUNCTIONS["zeros"](dims, convert(value).dtype) + value,
     "add_n": lambda inputs, name=None: functools.reduce(FUNCTIONS["add"], inputs),

@@ -15,7 +15,7 @@ from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import FailedPreconditionError, InvalidArgumentError, Tensor
 from pellucid.errors import PellucidError
 from pellucid.graph.errors import DtypeError, UseError
-from pellucid.graph.expr import Input, Shared, as_expr, constant
+from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.source_location import inherited_location
 from pellucid.run.function_builder import function
@@ -107,13 +107,12 @@ class Session:
         for name, value in feeds.items():
             if name not in self.feeds:
                 tensor = self.graph.find(name, Tensor)
-                self.feeds[name] = tensor, tensor.dtype, tensor.dtype.kind == "i"
-            tensor, dtype, is_integer = self.feeds[name]
+                self.feeds[name] = tensor, tensor.dtype
+            tensor, dtype = self.feeds[name]
             if type(value) is not np.ndarray or value.dtype is not dtype:
                 value = convert_feed(value, tensor)
             values.append(value)
-            # Shapes may depend on a scalar of integers, such as the size of a batch, so it is a constant.
-            key += (name, value.shape if value.shape or not is_integer else int(value))
+            key += (name, value.shape)
         program = self.programs.get(tuple(key))
         if program is None:
             fetched = [self.graph.find(e) for e in graphs.flatten(fetches)]
@@ -126,8 +125,7 @@ class Session:
                 message = f"Cannot feed a value of shape {value.shape} for the tensor {tensor.name!r}"
                 raise InvalidArgumentError(f"{message}, which has shape {tensor.shape}")
         inputs = [Input(t.op.name, v.shape, t.dtype) for t, v in zip(tensors, values, strict=True)]
-        fed = [constant(v) if e.dtype.kind == "i" and not v.shape else e for e, v in zip(inputs, values, strict=True)]
-        trace = Trace(self, dict(zip(tensors, fed, strict=True)))
+        trace = Trace(self, dict(zip(tensors, inputs, strict=True)))
         trace.compute(fetched)
         outputs = list(dict.fromkeys(t for t in fetched if isinstance(t, Tensor) and t.op.text is None))
         updates = {self.get_shared(v, e): e for v, e in trace.state.items()}

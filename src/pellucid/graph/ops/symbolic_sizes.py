@@ -107,7 +107,17 @@ def find_size(e: Expr) -> Dim:
         return combine_dims(operator.mul, -1, find_size(e.inputs[0]))
     if name in SIZE_OPERATIONS:
         return combine_dims(SIZE_OPERATIONS[name], *map(find_size, e.inputs))
-    return make_value_dim(e, name_value(e))
+    element = find_stacked(e) if name == "slice" else None
+    return make_value_dim(e, name_value(e)) if element is None else find_size(element)
+
+
+def find_stacked(e: Expr) -> Expr | None:
+    """Return the scalar of which `stack` made an element of a vector, or None for other elements."""
+    vector = e.inputs[0]
+    if vector.op is None or vector.op.name != "join" or any(part.shape != (1,) for part in vector.inputs):
+        return None
+    part = vector.inputs[e.settings["index"][0]]
+    return part.inputs[0] if part.op is not None and part.op.name == "expand_dims" else None
 
 
 def make_value_dim(e: Expr, name: str) -> NamedDim:
