@@ -156,7 +156,15 @@ def test_pickles_of_python_2_and_text_files(tmp_path: Path) -> None:
 def test_images_of_scipy(tmp_path: Path) -> None:
     Image.fromarray(np.arange(48, dtype="uint8").reshape(4, 4, 3)).save(tmp_path / "x.png")
     with use_old_libraries():
-        from scipy.misc import imread
+        from scipy.misc import imread, imresize, imsave, toimage
 
         assert imread(tmp_path / "x.png").tolist() == np.arange(48).reshape(4, 4, 3).tolist()
         assert imread(tmp_path / "x.png", flatten=True).dtype == np.float32
+        # SciPy scales numbers so that the smallest is 0 and the largest 255, and puts three channels last.
+        imsave(tmp_path / "y.png", [[-1.0, 0.0], [1.0, 3.0]])
+        assert imread(tmp_path / "y.png").tolist() == [[0, 64], [128, 255]]
+        assert np.asarray(toimage(np.ones((3, 2, 5)), cmin=0, cmax=2)).tolist() == np.full((2, 5, 3), 128).tolist()
+        assert np.asarray(toimage([[1.0, 1.0]])).tolist() == [[0, 0]]
+        picture = np.arange(48, dtype="uint8").reshape(6, 8)
+        assert [imresize(picture, size).shape for size in (50, 0.5, (2, 7))] == [(3, 4), (3, 4), (2, 7)]
+        assert imresize(picture, (3, 4), interp="nearest").tolist() == picture[1::2, 1::2].tolist()

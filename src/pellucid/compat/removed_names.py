@@ -93,6 +93,34 @@ def imread(name, flatten=False, mode=None):
     return np.asarray(Image.open(name).convert("F" if flatten else mode))
 
 
+def toimage(arr, high=255, low=0, cmin=None, cmax=None):
+    """Return an image of an array whose numbers from ``cmin`` to ``cmax`` are scaled, unless they are bytes."""
+    from PIL import Image
+
+    array = np.asarray(arr)
+    array = np.moveaxis(array, 0, -1) if array.ndim == 3 and array.shape[-1] not in (3, 4) else array
+    if array.dtype != np.uint8:
+        start, end = np.min(array) if cmin is None else cmin, np.max(array) if cmax is None else cmax
+        scaled = (array - start) * ((high - low) / ((end - start) or 1)) + low
+        array = np.floor(np.clip(scaled, low, high) + 0.5).astype(np.uint8)
+    return Image.fromarray(array)
+
+
+def imsave(name, arr):
+    toimage(arr).save(name)
+
+
+def imresize(arr, size, interp="bilinear", mode=None):
+    """Return an array of bytes resized to a percentage, a fraction, or (rows, columns)."""
+    from PIL import Image
+
+    image = toimage(arr) if mode is None else Image.fromarray(np.asarray(arr)).convert(mode)
+    ratio = size / 100 if isinstance(size, int) else size
+    columns, rows = size[::-1] if np.ndim(size) else (int(n * ratio) for n in image.size)
+    kind = {"cubic": "BICUBIC"}.get(interp, interp.upper())
+    return np.asarray(image.resize((columns, rows), Image.Resampling[kind]))
+
+
 def fetch_mldata(name, **options):
     raise OSError(
         f"fetch_mldata({name!r}): the server mldata.org is gone. Use sklearn.datasets.fetch_openml, or "

@@ -7,12 +7,16 @@ TensorFlow, except for random bits.
 import argparse
 import contextlib
 import functools
+import itertools
 import sys
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
+from pellucid.compat.tensorflow import control_flow as _control_flow
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
+from pellucid.compat.tensorflow import rnn as _rnn
+from pellucid.compat.tensorflow import summary as summary
 from pellucid.compat.tensorflow import train as train
 from pellucid.compat.tensorflow.ops import FUNCTIONS as _FUNCTIONS
 from pellucid.compat.tensorflow.session import InteractiveSession as InteractiveSession
@@ -78,23 +82,38 @@ _HERE = {
     "get_default_session": lambda: _graph.SESSIONS[-1] if _graph.SESSIONS else None,
     "convert_to_tensor": _graph.convert,
 }
-globals().update(_select_public("tensorflow", vars(train), vars(_graph), _graph.DTYPES, _FUNCTIONS, _HERE))
+_SOURCES = vars(train), vars(_graph), vars(_control_flow), summary.OLD_NAMES, _graph.DTYPES, _FUNCTIONS, _HERE
+globals().update(_select_public("tensorflow", *_SOURCES))
 AUTO_REUSE = "auto"
 # Settings of sessions change no result, so all are accepted.
 ConfigProto = lambda **settings: SimpleNamespace(**{"gpu_options": SimpleNamespace(), **settings})
 RunOptions = RunMetadata = GPUOptions = SimpleNamespace
 errors = _make_module("tensorflow.errors", {n: e for n, e in vars(_graph).items() if n.endswith("Error")})
-_mnist = _make_module("tensorflow.examples.tutorials.mnist", {"input_data": _input_data})
-_tutorials = _make_module("tensorflow.examples.tutorials", {"mnist": _mnist})
-examples = _make_module("tensorflow.examples", {"tutorials": _tutorials})
-sys.modules[f"{_mnist.__name__}.input_data"] = _input_data
+_CELLS = {n: c for n, c in vars(_rnn).items() if n.endswith(("Cell", "Tuple", "Wrapper"))}
+_NETWORKS = {n: f for n, f in vars(_rnn).items() if n.endswith("_rnn")}
+_NETWORKS |= {"rnn": _rnn.static_rnn, "bidirectional_rnn": _rnn.static_bidirectional_rnn}
 _REPLACEMENTS = {
-    "cond": "Compute both branches and choose with tf.where. Today: pel.cond(condition, then, otherwise)",
-    **dict.fromkeys(["while_loop", "scan", "map_fn"], "Write a Python loop. Today: pel.while_loop, scan and map"),
-    **dict.fromkeys(["rnn_cell", "rnn", "dynamic_rnn", "static_rnn"], "Write the cell with tf.matmul. Today: nn.LSTM"),
     "contrib": "It held experiments. Today: pel.nn",
     "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
-    "summary": "Leave it out. Today: pel.callbacks.TensorBoard",
 }
-nn = _make_module("tensorflow.nn", _select_public("tensorflow.nn", _FUNCTIONS), _REPLACEMENTS)
+_MODULES = {
+    "examples.tutorials.mnist": {"input_data": _input_data},
+    "nn": _select_public("tensorflow.nn", _FUNCTIONS, vars(_rnn)) | _NETWORKS,
+    "nn.rnn_cell": _CELLS,
+    "contrib.rnn": _CELLS | _NETWORKS,
+    "contrib.layers": {"xavier_initializer": train.xavier_initializer},
+    "python.ops.rnn": _NETWORKS,
+    "python.ops.rnn_cell": _CELLS,
+    "models.rnn.rnn": _NETWORKS,
+    "models.rnn.rnn_cell": _CELLS,
+}
+"""Contents of other modules; those of modules above them are added."""
+for _name, _values in _MODULES.items():
+    for _path in itertools.accumulate(_name.split("."), "{}.{}".format):
+        _parent, _, _last = f"{__name__}.{_path}".rpartition(".")
+        if _last not in vars(sys.modules[_parent]):
+            _made = _make_module(f"tensorflow.{_path}", _values if _path == _name else {}, _REPLACEMENTS)
+            setattr(sys.modules[_parent], _last, _made)
+sys.modules["pellucid.compat.tensorflow.examples.tutorials.mnist.input_data"] = _input_data
+vars(train)["SummaryWriter"] = summary.FileWriter
 add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

@@ -17,7 +17,7 @@ from pellucid.errors import PellucidError
 from pellucid.graph import source_location
 from pellucid.graph.errors import DtypeError, InputError, ShapeError, UseError
 from pellucid.graph.evaluate import evaluate
-from pellucid.graph.expr import Input, Shared, constant
+from pellucid.graph.expr import Input, Shared, as_expr, constant
 from pellucid.graph.traversal import topological
 
 TRACES: list = []  # the runs in progress; none while operations are made
@@ -258,8 +258,17 @@ def push(stack, item):
 get_default_graph = lambda: GRAPHS[-1]
 
 
+class Summary:
+    """Values for TensorBoard: their kinds and names, and the tensors that a session fetches for them."""
+
+    def __init__(self, parts, tensors):
+        self.parts, self.tensors = parts, tensors
+
+    eval = Tensor.eval
+
+
 def flatten(value):
-    value = list(value.values()) if isinstance(value, dict) else value
+    value = list(value.values()) if isinstance(value, dict) else getattr(value, "tensors", value)
     return [e for v in value for e in flatten(v)] if isinstance(value, (list, tuple)) else [value]
 
 
@@ -267,6 +276,8 @@ def pack_like(structure, items):
     """Return the next items of an iterator in a structure of lists, tuples and dicts."""
     if isinstance(structure, dict):
         return {k: pack_like(v, items) for k, v in structure.items()}
+    if isinstance(structure, Summary):
+        return [(*part, next(items)) for part in structure.parts]
     if not isinstance(structure, (list, tuple)):
         return next(items)
     parts, kind = [pack_like(v, items) for v in structure], type(structure)
@@ -328,6 +339,19 @@ def make_op(type, fn, inputs=(), name=None, *, dtype=None, outputs=None, count=N
     return op.outputs if count is not None else op.outputs[0] if op.outputs else op
 
 
+def call_op(op, args):
+    """Return the results of an operation in a run as a list; an error names the operation."""
+    TRACES[-1].op, token = op, source_location.inherited_location.set(op.location)
+    try:
+        found = op.fn(TRACES[-1].read_latest, *args) if op.targets else op.fn(*args)
+    except PellucidError as error:
+        error.add_note(f"  in the operation {op.describe()}")
+        raise
+    finally:
+        source_location.inherited_location.reset(token)
+    return list(found) if isinstance(found, (list, tuple)) else [as_expr(found)]
+
+
 def infer_outputs(op, dtype, count):
     """Call the function of an operation with expressions of the static shapes; return None for unknown ranks."""
     abstracts = [t.abstract for t in op.inputs]
@@ -335,7 +359,7 @@ def infer_outputs(op, dtype, count):
         found = [None] * count if any(a is None for a in abstracts) else op.fn(*abstracts)
         return list(found) if isinstance(found, (list, tuple)) else [found]
     except ValueNeededError as error:
-        return [make_input(error.args[0], dtype)]
+        return [make_input(error.args[0], dtype) for _ in range(count)]
     except UseError:
         if all(t.shape.is_fully_defined() for t in op.inputs):
             raise

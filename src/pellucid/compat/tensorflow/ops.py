@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections import namedtuple
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import Tensor, TensorShape, as_dtype, convert, make_op, read_shape
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
 from pellucid.graph.expr import constant
+from pellucid.graph.ops.sliding_windows import resolve_padding
 
+TopK = namedtuple("TopK", ["values", "indices"])
 KINDS = {"f": "floating-point numbers", "i": "integers", "b": "booleans"}
 
 
@@ -97,7 +100,8 @@ def draw(method, size, dtype, seed, **parameters):
 def draw_uniform(shape, minval=0, maxval=1, dtype="float32", seed=None):
     if as_dtype(dtype).kind in "iu":
         return draw("integers", shape, dtype, seed, low=minval, high=maxval)
-    return minval + (maxval - minval) * draw("random", shape, dtype, seed)
+    low, high = (as_dtype(dtype).type(bound) for bound in (minval, maxval))
+    return low + (high - low) * draw("random", shape, dtype, seed)
 
 
 def read_window(sizes, data_format="NHWC"):
@@ -110,10 +114,37 @@ def read_window(sizes, data_format="NHWC"):
     return values[1], values[2]
 
 
-def convolve(input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC"):
+def read_padding(padding):
     if padding not in ("SAME", "VALID"):
         raise OptionError(f"Expected padding='SAME' or 'VALID'. Received: {padding!r}")
-    return pel.conv(input, filter, read_window(strides, data_format), padding.lower())
+    return padding.lower()
+
+
+def convolve(input, filter, strides=None, padding="VALID", use_cudnn_on_gpu=True, data_format="NHWC"):
+    return pel.conv(input, filter, read_window(strides, data_format), read_padding(padding))
+
+
+def transpose_convolution(value, filter, output_shape, strides=None, padding="SAME", data_format="NHWC"):
+    """Return the gradient of a convolution with respect to its input, which has the shape ``output_shape``."""
+    steps, like = read_window(strides, data_format), pel.zeros(output_shape, value.dtype)
+    pads = resolve_padding(read_padding(padding), like.shape[1:3], filter.shape[:2], steps, (1, 1))
+    return pel.conv_input_gradient(value, filter, like, steps, pads, (1, 1))
+
+
+def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, seq_dim=None, batch_dim=None):
+    """Reverse the first elements of each sequence, as many as its length."""
+    axis, batch = read_axis(seq_axis, seq_dim, 0), read_axis(batch_axis, batch_dim, 0)
+    steps = pel.arange(pel.size(input, axis=axis), dtype="int64")
+    lengths = pel.expand_dims(pel.cast(seq_lengths, "int64"), -1)
+    places = pel.where(steps < lengths, lengths - 1 - steps, steps)  # for each sequence and step
+    rows = pel.moveaxis(input, (batch, axis), (0, 1))
+    found = rows[pel.expand_dims(pel.arange(pel.size(input, axis=batch)), -1), places]
+    return pel.moveaxis(found, (0, 1), (batch, axis))
+
+
+def normalize_rows(x, dim=None, epsilon=1e-12, axis=None):
+    squares = pel.sum(pel.square(x), axis=read_axis(axis, dim), keepdims=True)
+    return x / pel.sqrt(pel.maximum(squares, epsilon))
 
 
 # A vector of conditions chooses rows.
@@ -125,11 +156,13 @@ find_extreme = lambda fn: (
 )
 pool = lambda fn: (
     lambda value, ksize=None, strides=None, padding="VALID", data_format="NHWC": fn(
-        value, read_window(ksize, data_format), read_window(strides), padding.lower()
+        value, read_window(ksize, data_format), read_window(strides), read_padding(padding)
     )
 )
 make_normal = lambda method: (
-    lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: mean + stddev * draw(method, shape, dtype, seed)
+    lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: (
+        as_dtype(dtype).type(mean) + as_dtype(dtype).type(stddev) * draw(method, shape, dtype, seed)
+    )
 )
 # The cast rounds means of integers to 0, as in TensorFlow.
 reduce = lambda fn: (
@@ -138,6 +171,7 @@ reduce = lambda fn: (
         input_tensor.dtype,
     )
 )
+make_line = lambda start, stop, num: pel.linspace(start, stop, num, dtype="float32")
 make_filled = lambda fn: lambda shape, dtype="float32": fn(shape, as_dtype(dtype))
 divide = lambda x, y: x / y if x.dtype.kind == "f" else pel.cast(x, "float64") / pel.cast(y, "float64")
 clip_value = lambda t, clip_value_min, clip_value_max: pel.minimum(pel.maximum(t, clip_value_min), clip_value_max)
@@ -194,6 +228,13 @@ TABLE = {
     "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
     "where select": define("Select", 3, select, "b", mixed=True),
+    "size": define("Size", 1, lambda input, out_type="int32": pel.size(input, dtype=out_type), dtype="int32"),
+    "rank": define("Rank", 1, lambda input: constant(np.int32(input.ndim)), dtype="int32"),
+    "reverse": define("ReverseV2", 1, lambda tensor, axis: pel.flip(tensor, read_axis(axis))),
+    "lin_space linspace": define("LinSpace", 0, make_line),
+    "eye": define(
+        "eye", 0, lambda num_rows, num_columns=None, dtype="float32": pel.eye(num_rows, num_columns, 0, dtype)
+    ),
     "zeros": define("zeros", 0, make_filled(pel.zeros), dtype="float32", sizes="shape"),
     "ones": define("ones", 0, make_filled(pel.ones), dtype="float32", sizes="shape"),
     "random_uniform": define("random_uniform", 0, draw_uniform, dtype="float32", sizes="shape"),
@@ -206,6 +247,9 @@ TABLE = {
     "log_softmax": define("LogSoftmax", 1, lambda logits, dim=-1: pel.log_softmax(logits, dim), "f"),
     "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
     "conv2d": define("Conv2D", 2, convolve, "f"),
+    "conv2d_transpose": define("conv2d_transpose", 2, transpose_convolution, "f", sizes="output_shape"),
+    "reverse_sequence": define("ReverseSequence", 2, reverse_sequence, mixed=True),
+    "l2_normalize": define("l2_normalize", 1, normalize_rows, "f"),
     "max_pool": define("MaxPool", 1, pool(pel.max_pool), "f"),
     "avg_pool": define("AvgPool", 1, pool(pel.average_pool), "f"),
     "in_top_k": define("InTopK", 2, lambda z, t, k: pel.sum(z > get_scores(z, t), -1) < k, "f", "bool", mixed=True),
@@ -261,7 +305,15 @@ def split(value=None, num_or_size_splits=None, axis=0, num=None, name="split", s
         value, axis = axis, value
     axis, parts = read_axis(split_dim, axis), num_or_size_splits or num_split
     ends, n = (parts, parts) if isinstance(parts, int) else (np.cumsum(parts)[:-1].tolist(), len(parts))
-    return make_op("split", lambda e: pel.split(e, ends, axis), [convert(value)], name, count=n)
+
+    def fn(e):
+        if not (graphs.TRACES or isinstance(e.shape[axis], int)):  # the length is known when the graph runs
+            raise graphs.ValueNeededError(
+                [d if isinstance(d, int) and i != axis else None for i, d in enumerate(e.shape)]
+            )
+        return pel.split(e, ends, axis)
+
+    return make_op("split", fn, [convert(value)], name, count=n)
 
 
 def unstack(value, num=None, axis=0, name="unstack"):
@@ -270,6 +322,31 @@ def unstack(value, num=None, axis=0, name="unstack"):
     if n is None:
         raise ShapeError(f"tf.unstack: the length of axis {axis} of {x!r} is not known. Give it: num=...")
     return make_op("unstack", lambda e: [pel.take(e, i, axis=axis) for i in range(n)], [x], name, count=n)
+
+
+def top_k(input, k=1, sorted=True, name=None):
+    """Return the largest elements of each row in descending order, and where they are."""
+    find = lambda e: [(found := pel.top_k(e, k))[0], pel.cast(found[1], "int32")]
+    return TopK(*make_op("TopKV2", find, [convert(input)], name, count=2))
+
+
+def moments(x, axes, shift=None, name="moments", keep_dims=False):
+    """Return the mean and the variance over axes."""
+    options = {"axis": read_axis(axes), "keepdims": keep_dims}
+    return tuple(make_op(name, lambda e: [pel.mean(e, **options), pel.var(e, **options)], [convert(x)], count=2))
+
+
+def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
+    rate = FUNCTIONS["rsqrt"](convert(variance) + variance_epsilon)
+    rate = rate if scale is None else rate * scale
+    return x * rate - mean * rate + (0.0 if offset is None else offset)
+
+
+def get_slice(input_, begin, size, name=None):
+    """Return the part that begins at some indices; a size of -1 is everything up to the end."""
+    starts, sizes = (unstack(n) if isinstance(n, Tensor) else list(n) for n in (begin, size))
+    parts = [slice(b, None if isinstance(n, int) and n == -1 else b + n) for b, n in zip(starts, sizes, strict=True)]
+    return get_item(convert(input_), tuple(parts))
 
 
 def get_item(self, key):
@@ -301,9 +378,9 @@ def make_range(start, limit=None, delta=1, name=None):
 
 
 FUNCTIONS |= {
-    **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm)},
+    **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm, top_k, moments)},
+    "batch_normalization": batch_normalization, "slice": get_slice, "range": make_range,
     "constant": make_constant, "unpack": unstack, "newaxis": None,
-    "range": make_range,
     "stack": lambda values, axis=0, name=None: make_op("Pack", lambda *xs: pel.stack(xs, axis), unify(values), name),
     "fill": lambda dims, value, name=None: FUNCTIONS["zeros"](dims, convert(value).dtype) + value,
     "add_n": lambda inputs, name=None: functools.reduce(FUNCTIONS["add"], inputs),

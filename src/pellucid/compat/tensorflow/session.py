@@ -13,7 +13,6 @@ import numpy as np
 from pellucid.compat.programs import RECORDER
 from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import FailedPreconditionError, InvalidArgumentError, Tensor
-from pellucid.errors import PellucidError
 from pellucid.graph.errors import DtypeError, UseError
 from pellucid.graph.expr import Input, Shared, as_expr
 from pellucid.graph.ops.random import Generator
@@ -67,16 +66,7 @@ class Trace:
         return self.state[variable] if variable in self.state else self.read_initial(variable)
 
     def run_op(self, op):
-        args = [self.read(t, op) for t in op.inputs]
-        self.op, token = op, inherited_location.set(op.location)
-        try:
-            results = op.fn(self.read_latest, *args) if op.targets else op.fn(*args)
-        except PellucidError as error:
-            error.add_note(f"  in the operation {op.describe()}")
-            raise
-        finally:
-            inherited_location.reset(token)
-        results = list(results) if isinstance(results, (list, tuple)) else [as_expr(results)]
+        results = graphs.call_op(op, [self.read(t, op) for t in op.inputs])
         if op.targets:
             results = [as_expr(e, v.dtype) for e, v in zip(results, op.targets, strict=True)]
             self.written[op] = dict(zip(op.targets, results, strict=True))

@@ -138,6 +138,14 @@ zeros_initializer, ones_initializer = map(make_constant_initializer, (0, 1))
 random_normal_initializer, random_uniform_initializer, truncated_normal_initializer = map(
     make_random_initializer, ("random_normal", "random_uniform", "truncated_normal")
 )
+
+
+def xavier_initializer(uniform=True, seed=None, dtype="float32"):
+    if not uniform:
+        raise OptionError("xavier_initializer: expected uniform=True. Use tf.truncated_normal_initializer otherwise")
+    return glorot_uniform_initializer(seed, dtype)
+
+
 get_variable_scope = lambda: get_default_graph().variable_scope
 get_collection = lambda key, scope=None: get_default_graph().get_collection(key, scope)
 add_to_collection = lambda name, value: get_default_graph().add_to_collection(name, value)

@@ -64,6 +64,7 @@ CONVOLUTIONS = {
     **{f"AbstractConv{n}d_gradInputs": networks.InputGradient for n in (2, 3)},
     **{f"AbstractConv{n}d_gradWeights": networks.KernelGradient for n in (2, 3)},
 }
+XLOGX = {name: FUNCTIONS.pop(name) for name in ("xlogx", "xlogy0")}
 BATCH_NORMALIZATION = {name: f for name, f in NNET.items() if name.startswith("batch_normalization")}
 POOLING = pick(networks, "pool_2d pool_3d max_pool_2d_same_size")
 INPUTS = pick(functions, "In Out Param function shared Mode DebugMode NanGuardMode MonitorMode UnusedInputError")
@@ -81,6 +82,7 @@ MODULES = {
     "tensor.sort": FUNCTIONS,
     "tensor.nlinalg": FUNCTIONS | {"alloc_diag": FUNCTIONS["diag"], "extract_diag": FUNCTIONS["diag"]},
     "tensor.slinalg": FUNCTIONS,
+    "tensor.xlogx": XLOGX,
     "tensor.shared_randomstreams": RANDOM,
     "tensor.raw_random": {name: random_streams.draw_from_state(name) for name in DRAWS.split()}
     | {"random_state_type": lambda name=None: random_streams.RandomStreams()},

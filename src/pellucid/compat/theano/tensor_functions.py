@@ -37,6 +37,7 @@ REAL = {name: getattr(pel, name) for name in REAL_NAMES.split()} | {
     "tri_gamma": lambda x: pel.polygamma(1, x),
     "gamma": lambda x: pel.exp(pel.gammaln(x)),
     "xlogx": lambda x: pel.xlogy(x, x),
+    "xlogy0": pel.xlogy,
     "matrix_inverse": pel.linalg.inv,
     "det": pel.linalg.det,
     "cholesky": pel.linalg.cholesky,
@@ -367,13 +368,9 @@ def convert_index(x, index):
     for part in map(convert_part, index if isinstance(index, tuple) else (index,)):
         is_mask = isinstance(part, pel.Expr) and part.dtype == bool and part.ndim
         parts.extend(pel.nonzero(part) if is_mask else [part])
-    if sum_up(p is not None and p is not Ellipsis for p in parts) > x.ndim:
+    if len([p for p in parts if p is not None and p is not Ellipsis]) > x.ndim:
         raise IndexError(f"{x} has {x.ndim} dimensions. Received: an index of {len(parts)} parts")
     return tuple(parts)
-
-
-def sum_up(values):
-    return len([v for v in values if v])
 
 
 def getitem(x, index):
@@ -405,7 +402,7 @@ def make_grid(x, parts):
     if not all(isinstance(p, slice | int) or getattr(p, "ndim", 1) == 0 for p in parts):
         raise UseError("set_subtensor: slices with computed bounds can be combined with slices and integers only")
     full = [*parts, *[slice(None)] * (x.ndim - len(parts))]
-    count, place, grid = sum_up(isinstance(p, slice) for p in full), 0, []
+    count, place, grid = len([p for p in full if isinstance(p, slice)]), 0, []
     for axis, part in enumerate(full):
         if isinstance(part, slice):
             place += 1

@@ -1,0 +1,208 @@
+"""`tf.nn.rnn_cell`, with the names of variables of TensorFlow 1.4, and the networks that `tf.nn` makes of cells."""
+
+from collections import namedtuple
+
+import pellucid as pel
+from pellucid.compat.tensorflow.control_flow import iterate
+from pellucid.compat.tensorflow.graph import convert, flatten, make_op, pack_like
+from pellucid.compat.tensorflow.ops import FUNCTIONS
+from pellucid.compat.tensorflow.train import constant_initializer, get_variable, variable_scope
+from pellucid.graph.errors import UseError
+
+LSTMStateTuple = namedtuple("LSTMStateTuple", ["c", "h"])
+concat, split, sigmoid, tanh = (FUNCTIONS[n] for n in ("concat", "split", "sigmoid", "tanh"))
+
+
+class RNNCell:
+    """Cell with `state_size` and `output_size`; a call returns an output and the new state."""
+
+    scope = "rnn_cell"
+
+    def __init__(self, num_units, input_size=None, activation=None):
+        self.state_size = self.output_size = num_units
+        self.activation, self.weights = activation or tanh, {}
+
+    def __call__(self, inputs, state, scope=None):
+        with variable_scope(scope, self.scope):
+            return self.call(convert(inputs), state)
+
+    def zero_state(self, batch_size, dtype="float32"):
+        parts = [FUNCTIONS["zeros"]([batch_size, int(n)], dtype) for n in flatten(self.state_size)]
+        return pack_like(self.state_size, iter(parts))
+
+    def linear(self, parts, units, prefix="", bias=0.0):
+        """Return a linear function of joined tensors, whose variables are made at the first call."""
+        joined = concat(list(parts), 1)
+        if prefix not in self.weights:
+            kernel = get_variable(f"{prefix}kernel", [joined.shape[1].value, units], joined.dtype)
+            start = constant_initializer(bias)
+            self.weights[prefix] = kernel, get_variable(f"{prefix}bias", [units], joined.dtype, start)
+        kernel, bias = self.weights[prefix]
+        return FUNCTIONS["matmul"](joined, kernel) + bias
+
+
+class BasicRNNCell(RNNCell):
+    scope = "basic_rnn_cell"
+
+    def call(self, inputs, state):
+        return (self.activation(self.linear([inputs, state], self.state_size)),) * 2
+
+
+class GRUCell(RNNCell):
+    scope = "gru_cell"
+
+    def call(self, inputs, state):
+        r, u = split(sigmoid(self.linear([inputs, state], 2 * self.state_size, "gates/", 1.0)), 2, 1)
+        candidate = self.activation(self.linear([inputs, r * state], self.state_size, "candidate/"))
+        return (u * state + (1.0 - u) * candidate,) * 2
+
+
+class BasicLSTMCell(RNNCell):
+    """Long short-term memory. Without `state_is_tuple`, the state is one matrix with c and h, as in 0.x."""
+
+    scope = "basic_lstm_cell"
+
+    def __init__(self, num_units, forget_bias=1.0, input_size=None, state_is_tuple=True, activation=None):
+        super().__init__(num_units, activation=activation)
+        self.forget_bias, self.state_is_tuple = float(forget_bias), state_is_tuple
+        self.state_size = LSTMStateTuple(num_units, num_units) if state_is_tuple else 2 * num_units
+
+    def call(self, inputs, state):
+        c, h = state if self.state_is_tuple else split(state, 2, 1)
+        i, j, f, o = split(self.linear([inputs, h], 4 * self.output_size), 4, 1)
+        c = c * sigmoid(f + self.forget_bias) + sigmoid(i) * self.activation(j)
+        h = self.activation(c) * sigmoid(o)
+        return h, LSTMStateTuple(c, h) if self.state_is_tuple else concat([c, h], 1)
+
+
+class LSTMCell(BasicLSTMCell):
+    """`BasicLSTMCell` with another initializer; without peepholes and projections."""
+
+    scope = "lstm_cell"
+
+    def __init__(self, num_units, input_size=None, initializer=None, **options):
+        super().__init__(num_units, **options)
+        self.initializer = initializer
+
+    def call(self, inputs, state):
+        with variable_scope("", initializer=self.initializer):
+            return super().call(inputs, state)
+
+
+class MultiRNNCell(RNNCell):
+    """Cells on top of each other."""
+
+    scope = "multi_rnn_cell"
+
+    def __init__(self, cells, state_is_tuple=True):
+        self.cells, self.state_size = list(cells), tuple(cell.state_size for cell in cells)
+        self.output_size = self.cells[-1].output_size
+
+    def call(self, inputs, state):
+        states = []
+        for k, cell in enumerate(self.cells):
+            with variable_scope(f"cell_{k}"):
+                inputs, new = cell(inputs, state[k])
+            states.append(new)
+        return inputs, tuple(states)
+
+
+class DropoutWrapper(RNNCell):
+    """Cell with dropout of its inputs and outputs."""
+
+    def __init__(self, cell, input_keep_prob=1.0, output_keep_prob=1.0, seed=None):
+        self.cell, self.keep, self.seed = cell, (input_keep_prob, output_keep_prob), seed
+        self.state_size, self.output_size = cell.state_size, cell.output_size
+
+    def __call__(self, inputs, state, scope=None):
+        drop = lambda x, keep: (
+            x if isinstance(keep, (int, float)) and keep == 1 else FUNCTIONS["dropout"](x, keep, seed=self.seed)
+        )
+        output, new = self.cell(drop(inputs, self.keep[0]), state, scope)
+        return drop(output, self.keep[1]), new
+
+
+def start_state(cell, x, axis, initial_state, dtype):
+    """Return the initial state of a cell for inputs whose samples are along an axis."""
+    if initial_state is None and dtype is None:
+        raise UseError("Expected an initial_state or a dtype, as in dtype=tf.float32. Received: neither")
+    known = None if x.shape.dims is None else x.shape[axis].value
+    return cell.zero_state(known or FUNCTIONS["shape"](x)[axis], dtype) if initial_state is None else initial_state
+
+
+def call_cell(cell, x, state, t, lengths):
+    """Return the output and the new state of a step; a finished sequence outputs 0 and keeps its state."""
+    output, new = cell(x, state)
+    if lengths is None:
+        return output, new
+    where, active = FUNCTIONS["where"], FUNCTIONS["less"](t, lengths)
+    kept = [where(active, a, b) for a, b in zip(flatten(new), flatten(state), strict=True)]
+    return where(active, output, FUNCTIONS["zeros_like"](output)), pack_like(new, iter(kept))
+
+
+def static_rnn(cell, inputs, initial_state=None, dtype=None, sequence_length=None, scope=None):
+    """Run a cell over a list of inputs. It is `tf.nn.rnn` of 0.x."""
+    steps, outputs = [convert(x) for x in inputs], []
+    lengths = None if sequence_length is None else FUNCTIONS["to_int32"](sequence_length)
+    with variable_scope(scope, "rnn"):
+        state = start_state(cell, steps[0], 0, initial_state, dtype)
+        for t, x in enumerate(steps):
+            output, state = call_cell(cell, x, state, t, lengths)
+            outputs.append(output)
+    return outputs, state
+
+
+def dynamic_rnn(
+    cell, inputs, sequence_length=None, initial_state=None, dtype=None, parallel_iterations=None, swap_memory=False,
+    time_major=False, scope=None,
+):  # fmt: skip
+    """Run a cell over sequences of any length in a loop."""
+    swap = lambda e: pel.swapaxes(e, 0, 1)
+    x = convert(inputs)
+    x = x if time_major else make_op("transpose", swap, [x])
+    lengths = None if sequence_length is None else FUNCTIONS["to_int32"](sequence_length)
+    with variable_scope(scope, "rnn"):
+        state = start_state(cell, x, 1, initial_state, dtype)
+        numbers = make_op("range", lambda e: pel.arange(pel.size(e, axis=0), dtype="int32"), [x])
+
+        def step(x, t, *states):
+            output, new = call_cell(cell, x, pack_like(state, iter(states)), t, lengths)
+            return [*flatten(new), output]
+
+        (*states, outputs), _ = iterate("rnn", step, [x, numbers], [convert(s) for s in flatten(state)])
+    outputs = outputs if time_major else make_op("transpose", swap, [outputs])
+    return outputs, pack_like(state, iter([s[-1] for s in states]))
+
+
+def static_bidirectional_rnn(
+    cell_fw, cell_bw, inputs, initial_state_fw=None, initial_state_bw=None, dtype=None, sequence_length=None, scope=None
+):
+    """Run two cells over a list of inputs, forwards and backwards, and join their outputs."""
+    reverse = lambda xs: list(xs)[::-1]
+    if sequence_length is not None:
+        reverse = lambda xs: FUNCTIONS["unstack"](
+            FUNCTIONS["reverse_sequence"](FUNCTIONS["stack"](list(xs)), sequence_length, 0, 1)
+        )
+    with variable_scope(scope, "bidirectional_rnn"):
+        first, last = static_rnn(cell_fw, inputs, initial_state_fw, dtype, sequence_length, "fw")
+        second, other = static_rnn(cell_bw, reverse(inputs), initial_state_bw, dtype, sequence_length, "bw")
+    return [concat([a, b], 1) for a, b in zip(first, reverse(second), strict=True)], last, other
+
+
+def bidirectional_dynamic_rnn(
+    cell_fw, cell_bw, inputs, sequence_length=None, initial_state_fw=None, initial_state_bw=None, dtype=None,
+    parallel_iterations=None, swap_memory=False, time_major=False, scope=None,
+):  # fmt: skip
+    """Run two cells over sequences, forwards and backwards; return pairs of outputs and of states."""
+    axis = 0 if time_major else 1
+    if sequence_length is None:
+        reverse = lambda x: FUNCTIONS["reverse"](x, [axis])
+    else:
+        reverse = lambda x: FUNCTIONS["reverse_sequence"](x, sequence_length, axis, 1 - axis)
+    options = {"dtype": dtype, "time_major": time_major}
+    with variable_scope(scope, "bidirectional_rnn"):
+        first, last = dynamic_rnn(cell_fw, inputs, sequence_length, initial_state_fw, scope="fw", **options)
+        second, other = dynamic_rnn(
+            cell_bw, reverse(convert(inputs)), sequence_length, initial_state_bw, scope="bw", **options
+        )
+    return (first, reverse(second)), (last, other)
