@@ -67,6 +67,23 @@ tf.gradients(tf.nn.max_pool(im, [1, 2, 2, 1], [1, 2, 2, 1], 'SAME'), im)[0]; tf.
 tf.convert_to_tensor(tf.gradients(tf.gather(w, [0, 0, 2]) ** 2, w)[0])
 tf.identity(x); tf.minimum(x, y); tf.maximum(x, 0.)
 tf.logical_xor(x > 0., y > 0.)
+tf.size(x); tf.rank(im); tf.reverse(x, [1]); tf.linspace(1.0, 2.0, 5); tf.eye(2, 3); tf.eye(2, dtype=tf.int32)
+tf.slice(im, [0, 1, 2, 0], [1, 2, -1, 3]); tf.slice(x, tf.shape(x) - 2, [2, 2]); tf.nn.top_k(x, 2)[0]
+tf.nn.top_k(x, 2).indices; tf.nn.moments(im, [0, 1, 2])[1]; tf.nn.moments(x, [1], keep_dims=True)[0]
+tf.nn.batch_normalization(x, y, abs(x), p, x, 1e-3); tf.nn.batch_normalization(x, x[0], abs(y), None, None, 0.1)
+tf.nn.l2_normalize(x, 1); tf.nn.l2_normalize(im, [1, 2, 3]); tf.reverse_sequence(im, [2, 5], 1, 0)
+tf.reverse_sequence(im, [1, 3, 2, 4, 0], seq_dim=2, batch_dim=1)
+tf.nn.conv2d_transpose(im, tf.transpose(k, [0, 1, 3, 2]), [2, 10, 11, 3], [1, 2, 2, 1])
+tf.nn.conv2d_transpose(im, tf.ones([3, 2, 5, 4]), tf.stack([2, 7, 7, 5]), [1, 1, 1, 1], 'VALID')
+tf.cond(x[0, 0] > 0., lambda: x * 2., lambda: y)
+tf.cond(p[0, 0] > 1., lambda: [x, y], lambda: [y + 1., x * w[0, 0]])[1]
+tf.while_loop(lambda i, s: i < 5, lambda i, s: (i + 1, s * x), [0, y])[1]
+tf.scan(lambda a, v: a * v + 1., im); tf.scan(lambda a, v: (a[0] + v, a[1] * w[0, 0]), x, (y[0], tf.constant(1.)))[1]
+tf.map_fn(lambda v: tf.reduce_sum(v) * w, x); tf.map_fn(lambda v: v[0] * v[1], (x, y), dtype=tf.float32)
+tf.gradients(tf.scan(lambda a, v: a * v + w[0, :3], x), [x, w])[1]; tf.gradients(tf.map_fn(lambda v: v ** 3, x), x)[0]
+tf.gradients(tf.cond(x[0, 0] > 0., lambda: x * w[0, 0], lambda: x), w)[0]
+tf.nn.nce_loss(w, w[:, 0], labels=n[:, :1], inputs=k[0, :2, :, 0], num_sampled=2, num_classes=3, sampled_values=s)
+tf.nn.sampled_softmax_loss(w, w[:, 0], n[:, 1:2], k[0, :2, :, 0], 2, 3, sampled_values=s)
 tf.train.exponential_decay(0.1, 7, 3, 0.5); tf.train.exponential_decay(0.1, 7, 3, 0.5, staircase=True)
 """
 
@@ -86,7 +103,8 @@ def compute_cases(tf: Any) -> Iterator[tuple[str, Any]]:
     values["n"] = np.array([[2, 1, 0], [1, 2, 2]], "int32")
     with tf.Graph().as_default(), tf.Session() as sess:
         fed = {name: tf.placeholder(value.dtype, value.shape, name) for name, value in values.items()}
-        tensors = [eval(case, {**fed, "tf": tf, "np": np}) for case in list_cases()]
+        sampled = tuple(map(tf.constant, (np.array([1, 0]), np.float32([[0.5], [0.25]]), np.float32([0.5, 0.75]))))
+        tensors = [eval(case, {**fed, "tf": tf, "np": np, "s": sampled}) for case in list_cases()]
         results = sess.run(tensors, {fed[name]: value for name, value in values.items()})
     yield from zip(list_cases(), results, strict=True)
 

@@ -65,3 +65,18 @@ def test_order_of_assignments(run: Any) -> None:
     found = run("tensorflow_control_dependencies")
     np.testing.assert_allclose(found["averages"], [0.1, 0.29, 0.561], 1e-6)
     np.testing.assert_allclose(found["final"], [1.5049, 1], 1e-6)
+
+
+def test_lstm_learns(run: Any) -> None:
+    found = run("tensorflow_lstm")
+    assert found["test_loss"] < 0.06 < found["losses"][0]
+    assert found["names"] == [
+        "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/kernel:0",
+        "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/bias:0",
+        "rnn/multi_rnn_cell/cell_1/gru_cell/gates/kernel:0",
+        "rnn/multi_rnn_cell/cell_1/gru_cell/gates/bias:0",
+        "rnn/multi_rnn_cell/cell_1/gru_cell/candidate/kernel:0",
+        "rnn/multi_rnn_cell/cell_1/gru_cell/candidate/bias:0",
+        "output/W:0",
+        "output/b:0",
+    ]

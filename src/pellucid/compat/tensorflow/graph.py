@@ -109,6 +109,10 @@ class ValueNeededError(Exception):
     """Raised with the known sizes if a shape depends on values of inputs."""
 
 
+class SizesFedError(Exception):
+    """Raised with the inputs if a shape depends on nothing but integers that are fed, such as the size of a batch."""
+
+
 class Operation:
     """Node of a graph.
 
@@ -370,10 +374,13 @@ def read_shape(exprs):
     """Return the sizes that expressions of integers and vectors give; in a run, unknown ones are expressions."""
     sizes = []
     for e in exprs:
-        if not any(isinstance(n, (Input, Shared)) for n in topological([e])):
+        leaves = [n for n in topological([e]) if isinstance(n, (Input, Shared))]
+        if not leaves:
             sizes += np.ravel(evaluate(np, [e], {})[0]).tolist()
         elif not all(isinstance(d, int) for d in e.shape):
             raise ValueNeededError(None)
+        elif TRACES and all(isinstance(n, Input) and n.dtype.kind == "i" and not n.ndim for n in leaves):
+            raise SizesFedError(set(leaves))
         elif TRACES:
             sizes += [*e] if e.ndim else [e]
         else:

@@ -14,7 +14,7 @@ from pellucid.compat.programs import RECORDER
 from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import FailedPreconditionError, InvalidArgumentError, Tensor
 from pellucid.graph.errors import DtypeError, UseError
-from pellucid.graph.expr import Input, Shared, as_expr
+from pellucid.graph.expr import Input, Shared, as_expr, constant
 from pellucid.graph.ops.random import Generator
 from pellucid.graph.source_location import inherited_location
 from pellucid.run.function_builder import function
@@ -88,7 +88,7 @@ class Session:
     def __init__(self, target="", graph=None, config=None):
         self.graph, self.closed = graph or graphs.GRAPHS[-1], False
         self.shared, self.initialized, self.generators = {}, set(), {}
-        self.programs, self.feeds = {}, {}
+        self.programs, self.feeds, self.sizes = {}, {}, set()
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
         if self.closed:
@@ -102,20 +102,26 @@ class Session:
             if type(value) is not np.ndarray or value.dtype is not dtype:
                 value = convert_feed(value, tensor)
             values.append(value)
-            key += (name, value.shape)
+            key += (name, int(value) if tensor in self.sizes else value.shape)
         program = self.programs.get(tuple(key))
         if program is None:
-            fetched = [self.graph.find(e) for e in graphs.flatten(fetches)]
-            program = self.programs[tuple(key)] = self.build(fetched, [self.feeds[n][0] for n in feeds], values)
+            fetched, tensors = [self.graph.find(e) for e in graphs.flatten(fetches)], [self.feeds[n][0] for n in feeds]
+            inputs = [Input(t.op.name, v.shape, t.dtype) for t, v in zip(tensors, values, strict=True)]
+            try:
+                program = self.programs[tuple(key)] = self.build(fetched, tensors, values, inputs)
+            except graphs.SizesFedError as error:
+                self.sizes.update(t for t, e in zip(tensors, inputs, strict=True) if e in error.args[0])
+                return self.run(fetches, feed_dict)
         return graphs.pack_like(fetches, iter(program(values)))
 
-    def build(self, fetched, tensors, values):
+    def build(self, fetched, tensors, values, inputs):
         for tensor, value in zip(tensors, values, strict=True):
             if not tensor.shape.is_compatible_with(value.shape):
                 message = f"Cannot feed a value of shape {value.shape} for the tensor {tensor.name!r}"
                 raise InvalidArgumentError(f"{message}, which has shape {tensor.shape}")
-        inputs = [Input(t.op.name, v.shape, t.dtype) for t, v in zip(tensors, values, strict=True)]
-        trace = Trace(self, dict(zip(tensors, inputs, strict=True)))
+        # A program is compiled for each value of an integer that is a size, which is a constant of the program.
+        fed = [constant(v) if t in self.sizes else e for t, v, e in zip(tensors, values, inputs, strict=True)]
+        trace = Trace(self, dict(zip(tensors, fed, strict=True)))
         trace.compute(fetched)
         outputs = list(dict.fromkeys(t for t in fetched if isinstance(t, Tensor) and t.op.text is None))
         updates = {self.get_shared(v, e): e for v, e in trace.state.items()}

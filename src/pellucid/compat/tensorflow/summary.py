@@ -1,5 +1,8 @@
 """`tf.summary`: values that a session fetches, and a `FileWriter` that writes them for TensorBoard."""
 
+import sys
+from types import ModuleType
+
 import numpy as np
 
 from pellucid.compat.missing_names import add_missing_name_errors
@@ -43,6 +46,8 @@ class FileWriter:
     """Writes fetched summaries into an event file of a folder; the graph is not written."""
 
     def __init__(self, logdir, graph=None, max_queue=10, flush_secs=120, graph_def=None, filename_suffix=""):
+        # TensorBoard would import TensorFlow, which is pellucid.compat here, unless there is a module of this name.
+        sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
         from pellucid.interop.tensorboard.writer import EventWriter
 
         self.writer = EventWriter(logdir, filename_suffix or "")

@@ -96,6 +96,7 @@ MODULES = {
     "tensor.signal.pool": POOLING,
     "tensor.signal.downsample": POOLING | {"max_pool_2d": networks.max_pool_2d},
     "tensor.signal.conv": {"conv2d": networks.convolve_planes},
+    "scalar": {"upcast": variables.upcast},
     "sandbox": {},
     "sandbox.rng_mrg": RANDOM,
     "sandbox.cuda": NO_GPU,
