@@ -79,7 +79,7 @@ def test_paths(tmp_path: Path) -> None:
 
 
 def test_splitters_of_the_removed_module() -> None:
-    folds = cross_validation.KFold(7, n_folds=3)
+    folds = cross_validation.KFold(7, n_folds=3.0)
     assert [test.tolist() for _, test in folds] == [[0, 1, 2], [3, 4], [5, 6]]
     assert (len(folds), folds.n) == (3, 7)
     assert [test.tolist() for _, test in folds] == [[0, 1, 2], [3, 4], [5, 6]]  # it can be used again

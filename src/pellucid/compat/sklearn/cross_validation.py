@@ -20,9 +20,10 @@ class Splitter:
     __len__ = lambda self: self.splitter.get_n_splits(np.zeros(self.n), self.y, **self.labels)
 
 
+as_count = lambda n: int(n) if n == int(n) else n  # scripts round numbers, which are floats in Python 2
 make_folds = lambda name: (
     lambda y, n_folds=3, shuffle=False, random_state=None: Splitter(
-        name, y, n_folds, shuffle=shuffle, random_state=random_state if shuffle else None
+        name, y, as_count(n_folds), shuffle=shuffle, random_state=random_state if shuffle else None
     )
 )
 make_random_splits = lambda name: (
@@ -32,7 +33,7 @@ make_random_splits = lambda name: (
 )
 KFold, StratifiedKFold = make_folds("KFold"), make_folds("StratifiedKFold")
 ShuffleSplit, StratifiedShuffleSplit = make_random_splits("ShuffleSplit"), make_random_splits("StratifiedShuffleSplit")
-LabelKFold = lambda labels, n_folds=3: Splitter("GroupKFold", labels, n_folds)
+LabelKFold = lambda labels, n_folds=3: Splitter("GroupKFold", labels, as_count(n_folds))
 LeaveOneOut = lambda n: Splitter("LeaveOneOut", n)
 LeavePOut = lambda n, p: Splitter("LeavePOut", n, p)
 LeaveOneLabelOut = lambda labels: Splitter("LeaveOneGroupOut", labels)

@@ -133,7 +133,7 @@ def transpose_convolution(value, filter, output_shape, strides=None, padding="SA
 
 
 def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, seq_dim=None, batch_dim=None):
-    """Reverse the first elements of each sequence, as many as its length."""
+    """Reverse the elements of each sequence up to its length."""
     axis, batch = read_axis(seq_axis, seq_dim, 0), read_axis(batch_axis, batch_dim, 0)
     steps = pel.arange(pel.size(input, axis=axis), dtype="int64")
     lengths = pel.expand_dims(pel.cast(seq_lengths, "int64"), -1)
