@@ -246,7 +246,7 @@ w32 = theano.shared(np.float32(1), "w32")
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: theano.function(x, x), pel.UseError, "should be contained in a list"),
+        (lambda: theano.function(x, x), pel.UseError, "expected a list of inputs, even of one"),
         (lambda: theano.function([3], x), pel.InputError, "Expected a variable as an input.*Received: 3"),
         (lambda: theano.function([x], y.sum()), theano.compile.UnusedInputError, "index 0 is not part of .*: x. Pass"),
         (lambda: theano.function([], x), pel.InputError, "needs the input x"),

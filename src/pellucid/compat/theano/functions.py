@@ -1,5 +1,6 @@
 """``theano.function`` and ``theano.shared``."""
 
+import operator
 import sys
 import warnings
 from collections.abc import Mapping
@@ -154,10 +155,9 @@ class FunctionGraph:
 class Function:
     """Compiled function of variables; ``compiled`` is that of pellucid."""
 
-    def __init__(self, compiled, inputs, form, name, prints, updates, monitor):
+    def __init__(self, compiled, inputs, name, pack, prints, updates, monitor):
         self.compiled, self.inputs, self.name = compiled, inputs, name
-        self._settings = form, name, prints, updates, monitor
-        self._form, self._prints, self._updates, self._monitor = form, prints, updates, monitor
+        self._settings = self._pack, self._prints, self._updates, self._monitor = pack, prints, updates, monitor
         self._types = [i.variable.type for i in inputs]
         self._kinds = [(t.numpy_dtype, t.ndim) for t in self._types]
         self._names, self._defaults = [i.name for i in inputs], [i.value for i in inputs]
@@ -182,13 +182,7 @@ class Function:
                 self._defaults[place] = value
             print_values(self._prints, results[count - len(self._prints) : count])
             results = results[: count - len(self._prints)]
-        return (
-            results
-            if self._form is None
-            else results[0]
-            if self._form == ()
-            else dict(zip(self._form, results, strict=True))
-        )
+        return self._pack(results)
 
     def _order(self, args, kwargs):
         """Return the arguments in the order of the inputs, with defaults."""
@@ -242,10 +236,9 @@ class Function:
 
     def copy(self, share_memory=False, swap=None, delete_updates=False, name=None, profile=None):
         """The same function with other shared variables, without updates, or with another name."""
-        form, old_name, *settings = self._settings
         swapped = {unwrap(k): unwrap(v) for k, v in (swap or {}).items()}
         compiled = self.compiled.copy(swap=swapped, delete_updates=delete_updates)
-        return Function(compiled, self.inputs, form, name or old_name, *settings)
+        return Function(compiled, self.inputs, name or self.name, *self._settings)
 
     __copy__ = copy
 
@@ -272,34 +265,19 @@ def make_input(given, allow_downcast):
 
 
 def function(
-    inputs,
-    outputs=None,
-    mode=None,
-    updates=None,
-    givens=None,
-    no_default_updates=False,
-    accept_inplace=False,
-    name=None,
-    rebuild_strict=True,
-    allow_input_downcast=None,
-    profile=None,
-    on_unused_input=None,
-):
+    inputs, outputs=None, mode=None, updates=None, givens=None, no_default_updates=False, accept_inplace=False,
+    name=None, rebuild_strict=True, allow_input_downcast=None, profile=None, on_unused_input=None,
+):  # fmt: skip
     """Compile variables into a function."""
     if not isinstance(inputs, list | tuple):
-        raise UseError(
-            "Input variables of a Theano function should be contained in a list, even when there is a single input."
-        )
+        raise UseError(f"theano.function: expected a list of inputs, even of one. Received: {inputs!r}")
     name_leaves(sys._getframe(1))
     given = [make_input(i, allow_input_downcast) for i in inputs]
-    form = (
-        tuple(outputs)
-        if isinstance(outputs, Mapping)
-        else None
-        if outputs is None or isinstance(outputs, list | tuple)
-        else ()
-    )
-    listed = [outputs] if form == () else list(outputs.values() if form else outputs or ())
+    if isinstance(outputs, Mapping):
+        listed, pack = list(outputs.values()), lambda results: dict(zip(outputs, results, strict=True))
+    else:
+        is_list = outputs is None or isinstance(outputs, list | tuple)
+        listed, pack = (list(outputs or ()), list) if is_list else ([outputs], operator.itemgetter(0))
     results = [unwrap(as_tensor_variable(o.variable if isinstance(o, Out) else o)) for o in listed]
     pairs = [p for p in as_pairs(updates, "updates") if "generator" not in getattr(p[0], "__dict__", {})]  # of streams
     new_values = dict(convert_update(*pair) for pair in pairs)
@@ -307,9 +285,8 @@ def function(
     leaves = []
     for one in given:  # a computed variable as an input cuts the graph
         e = one.variable.expr
-        leaves.append(
-            e if isinstance(e, Input) else Input(one.name, tuple(1 if d == 1 else None for d in e.shape), e.dtype)
-        )
+        sizes = tuple(1 if d == 1 else None for d in e.shape)
+        leaves.append(e if isinstance(e, Input) else Input(one.name, sizes, e.dtype))
         if leaves[-1] is not e:
             substitutions[e] = leaves[-1]
     own_updates = [(k, unwrap(one.update)) for k, one in enumerate(given) if one.update is not None]
@@ -332,7 +309,7 @@ def function(
             raise UseError("no_default_updates: expected True, in a function without updates")
         compiled = compiled.copy(delete_updates=True)
     RECORDER.add("theano.function", compiled)
-    return Function(compiled, given, form, name, prints, own_updates, mode if isinstance(mode, MonitorMode) else None)
+    return Function(compiled, given, name, pack, prints, own_updates, mode if isinstance(mode, MonitorMode) else None)
 
 
 def name_leaves(frame):

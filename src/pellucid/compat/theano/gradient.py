@@ -32,15 +32,9 @@ def finish(form, found, *origins):
 
 
 def grad(
-    cost,
-    wrt,
-    consider_constant=None,
-    disconnected_inputs="raise",
-    add_names=True,
-    known_grads=None,
-    return_disconnected="zero",
-    null_gradients="raise",
-):
+    cost, wrt, consider_constant=None, disconnected_inputs="raise", add_names=True, known_grads=None,
+    return_disconnected="zero", null_gradients="raise",
+):  # fmt: skip
     """Gradient of a scalar, with respect to one variable or a list. It is 0 for integers."""
     if cost is not None and as_tensor_variable(cost).ndim:
         raise GradientError(f"cost must be a scalar. Received: {cost}, of {cost.ndim} dimensions. Use its mean or sum")

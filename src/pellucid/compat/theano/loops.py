@@ -100,20 +100,9 @@ class Taps:
 
 
 def scan(
-    fn,
-    sequences=None,
-    outputs_info=None,
-    non_sequences=None,
-    n_steps=None,
-    truncate_gradient=-1,
-    go_backwards=False,
-    mode=None,
-    name=None,
-    profile=False,
-    allow_gc=None,
-    strict=False,
-    return_list=False,
-):
+    fn, sequences=None, outputs_info=None, non_sequences=None, n_steps=None, truncate_gradient=-1, go_backwards=False,
+    mode=None, name=None, profile=False, allow_gc=None, strict=False, return_list=False,
+):  # fmt: skip
     """Run a step for each element of sequences; return the outputs of all steps, and updates."""
     given = [Taps(s, "input", [0]) for s in as_list(sequences)]
     states = [Taps(s, "initial", [-1]) for s in as_list(outputs_info)]

@@ -171,10 +171,8 @@ def convolve(
     The last four options are about the speed of Theano's code and have no effect.
     """
     refuse_unshared(unshared)
-    x, w = (
-        declare_shape(input, image_shape if input_shape is None else input_shape),
-        declare_shape(filters, filter_shape),
-    )
+    x = declare_shape(input, image_shape if input_shape is None else input_shape)
+    w = declare_shape(filters, filter_shape)
     if w.ndim != x.ndim:
         raise ShapeError(f"Expected filters of {x.ndim} dimensions. Received: {w}, of {w.ndim}")
     rank, dtype = x.ndim - 2, upcast(x.dtype, w.dtype)
@@ -192,10 +190,8 @@ def differentiate_input(
     refuse_unshared(unshared)
     g, w = as_tensor_variable(output_grad), declare_shape(filters, filter_shape)
     rank, dtype = g.ndim - 2, upcast(g.dtype, w.dtype)
-    steps, strides = (
-        as_numbers(filter_dilation, rank),
-        as_numbers(subsample if input_dilation is None else input_dilation, rank),
-    )
+    steps = as_numbers(filter_dilation, rank)
+    strides = as_numbers(subsample if input_dilation is None else input_dilation, rank)
     padding = find_padding(border_mode, w.expr.shape[2:], steps)
     if isinstance(input_shape, Variable):
         given = as_shape(input_shape, rank + 2)
@@ -366,15 +362,9 @@ def expand(parameter, axes, ndim):
 
 
 def batch_normalization_train(
-    inputs,
-    gamma,
-    beta,
-    axes="per-activation",
-    epsilon=1e-4,
-    running_average_factor=0.1,
-    running_mean=None,
+    inputs, gamma, beta, axes="per-activation", epsilon=1e-4, running_average_factor=0.1, running_mean=None,
     running_var=None,
-):
+):  # fmt: skip
     """Normalization with the statistics of a batch: result, mean, inverse deviation, and new running statistics."""
     x = as_tensor_variable(inputs)
     over = get_axes(axes, x.ndim)
@@ -387,8 +377,9 @@ def batch_normalization_train(
     for old, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         if old is not None:
             old = as_tensor_variable(old)
-            average = old * (1 - running_average_factor) + new.reshape(old.shape, old.ndim) * running_average_factor
-            results.append(average)
+            results.append(
+                old * (1 - running_average_factor) + new.reshape(old.shape, old.ndim) * running_average_factor
+            )
     return tuple(results)
 
 

@@ -196,25 +196,30 @@ def norm(x, L=2, axis=None, keepdims=False):
     return wrap(pel.sum(pel.abs(e) ** L, **options) ** (1.0 / L) if L != 2 else pel.sqrt(pel.sum(e * e, **options)))
 
 
-FUNCTIONS |= {
-    "var": lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
-        pel.var(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
-    ),
-    "std": lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
-        pel.std(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
-    ),
-    "max": lambda x, axis=None, keepdims=False: wrap(pel.max(expr(x), as_axes(axis), keepdims)),
-    "min": lambda x, axis=None, keepdims=False: wrap(pel.min(expr(x), as_axes(axis), keepdims)),
-    "all": lambda x, axis=None, keepdims=False: wrap(pel.all(cast_expr(x, "bool"), as_axes(axis), keepdims)),
-    "any": lambda x, axis=None, keepdims=False: wrap(pel.any(cast_expr(x, "bool"), as_axes(axis), keepdims)),
+def make_extremum(function, dtype=None):
+    return lambda x, axis=None, keepdims=False: wrap(
+        function(cast_expr(x, dtype or expr(x).dtype), as_axes(axis), keepdims)
+    )
+
+
+def make_deviation(function):
+    return lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
+        function(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
+    )
+
+
+def lift(function):
+    """Return a function of a variable with the other arguments of pellucid's function."""
+    return lambda x, *args, **options: wrap(function(expr(x), *args, **options))
+
+
+FUNCTIONS |= {name: make_deviation(getattr(pel, name)) for name in ("var", "std")}
+FUNCTIONS |= {name: make_extremum(getattr(pel, name)) for name in ("max", "min")}
+FUNCTIONS |= {name: make_extremum(getattr(pel, name), "bool") for name in ("all", "any")}
+LIFTED = "cumsum cumprod diff swapaxes tril triu diag diagonal flatnonzero"
+FUNCTIONS |= {name: lift(getattr(pel, name)) for name in LIFTED.split()} | {
     "ptp": lambda x, axis=None: wrap(pel.ptp(expr(x), as_axes(axis))),
-    "max_and_argmax": lambda x, axis=None, keepdims=False: [
-        FUNCTIONS["max"](x, axis, keepdims),
-        argmax(x, axis, keepdims),
-    ],
-    "cumsum": lambda x, axis=None: wrap(pel.cumsum(expr(x), axis)),
-    "cumprod": lambda x, axis=None: wrap(pel.cumprod(expr(x), axis)),
-    "diff": lambda x, n=1, axis=-1: wrap(pel.diff(expr(x), n, axis)),
+    "max_and_argmax": lambda x, *args, **options: [f(x, *args, **options) for f in (FUNCTIONS["max"], argmax)],
 }
 
 
@@ -291,14 +296,8 @@ def stack(*tensors, axis=0):
     """Tensors along a new axis: ``stack([a, b], axis)``, or ``stack(a, b)`` as in older versions."""
     if isinstance(tensors[0], list | tuple):
         tensors, axis = tensors[0], tensors[1] if len(tensors) > 1 else axis
-    parts = [as_tensor_variable(t) for t in tensors]
-    dtype = upcast(*(p.dtype for p in parts))
-    is_vector = all(p.ndim == 0 for p in parts)
-    return make_vector(parts) if is_vector else wrap(pel.stack([cast_expr(p, dtype) for p in parts], axis=axis))
-
-
-def stacklists(arg):
-    return stack([stacklists(a) for a in arg]) if isinstance(arg, list | tuple) else as_tensor_variable(arg)
+    stacked = as_tensor_variable(list(map(as_tensor_variable, tensors)))
+    return stacked if axis == 0 else wrap(pel.moveaxis(stacked.expr, 0, axis))
 
 
 def split(x, splits_size, n_splits, axis=0):
@@ -332,7 +331,6 @@ FUNCTIONS |= {
     "transpose": lambda x, *axes: wrap(
         pel.transpose(expr(x), axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
     ),
-    "swapaxes": lambda y, axis1, axis2: wrap(pel.swapaxes(expr(y), axis1, axis2)),
     "shape_padleft": lambda t, n_ones=1: dimshuffle(t, ["x"] * n_ones + list(range(expr(t).ndim))),
     "shape_padright": lambda t, n_ones=1: dimshuffle(t, list(range(expr(t).ndim)) + ["x"] * n_ones),
     "shape_padaxis": lambda t, axis: wrap(pel.expand_dims(expr(t), axis=axis)),
@@ -378,11 +376,8 @@ def getitem(x, index):
     if isinstance(index, str):
         raise UseError(f"{x}: expected integers, slices or variables as an index. Received: {index!r}")
     is_plain = isinstance(index, int | np.integer | slice)
-    if (
-        x.elements is not None
-        and is_plain
-        and not contains_variable([getattr(index, "stop", 0), getattr(index, "start", 0)])
-    ):
+    bounds = [getattr(index, "start", 0), getattr(index, "stop", 0)]
+    if x.elements is not None and is_plain and not contains_variable(bounds):
         found = x.elements[index]
         return make_vector(found) if isinstance(found, list) else found
     result = wrap(x.expr[convert_index(x, index)])
@@ -422,10 +417,10 @@ def update_subtensor(name, x, y):
 
 def choose(a, choices, out=None, mode="raise"):
     """Elements of the choices that ``a`` numbers."""
-    options = list(enumerate(choices))
-    return functools.reduce(
-        lambda rest, pair: switch(FUNCTIONS["eq"](a, pair[0]), pair[1], rest), options[-2::-1], options[-1][1]
-    )
+    *others, found = choices
+    for k, choice in reversed(list(enumerate(others))):
+        found = switch(FUNCTIONS["eq"](a, k), choice, found)
+    return found
 
 
 def nonzero(a, return_matrix=False):
@@ -455,7 +450,6 @@ FUNCTIONS |= {
         "set_subtensor" if set_instead_of_inc else "inc_subtensor", x, y
     ),
     "take": lambda a, indices, axis=None, mode="raise": wrap(pel.take(expr(a), unwrap_constant(indices), axis, mode)),
-    "flatnonzero": lambda a: wrap(pel.flatnonzero(expr(a))),
     "nonzero_values": lambda a: wrap(pel.ravel(expr(a))[pel.flatnonzero(expr(a))]),
     "sort": lambda x, axis=-1, kind="quicksort", order=None: wrap(pel.sort(expr(x), axis)),
     "argsort": lambda x, axis=-1, kind="quicksort", order=None: wrap(pel.argsort(expr(x), axis)),
@@ -523,16 +517,12 @@ FUNCTIONS |= {
     "fill": lambda a, b: wrap(pel.broadcast_like(expr(b), expr(a))),
     "alloc": lambda value, *shape: wrap(pel.full(as_shape(shape), expr(value))),
     "eye": lambda n, m=None, k=0, dtype=None: wrap(
-        pel.eye(as_size(n), None if m is None else as_size(m), as_size(k), get_dtype(dtype))
+        pel.eye(as_size(n), as_size(n if m is None else m), as_size(k), get_dtype(dtype))
     ),
     "identity_like": lambda x: FUNCTIONS["eye"](*as_tensor_variable(x).shape, dtype=expr(x).dtype),
     "tri": lambda N, M=None, k=0, dtype=None: wrap(
-        pel.tri(as_size(N), None if M is None else as_size(M), as_size(k), get_dtype(dtype))
+        pel.tri(as_size(N), as_size(N if M is None else M), as_size(k), get_dtype(dtype))
     ),
-    "tril": lambda m, k=0: wrap(pel.tril(expr(m), k)),
-    "triu": lambda m, k=0: wrap(pel.triu(expr(m), k)),
-    "diag": lambda v, k=0: wrap(pel.diag(expr(v), k)),
-    "diagonal": lambda a, offset=0, axis1=0, axis2=1: wrap(pel.diagonal(expr(a), offset, axis1, axis2)),
     "trace": lambda x: sum(FUNCTIONS["diagonal"](x)),
     "bartlett": lambda M: make_constant(np.bartlett(M)),
     "to_one_hot": lambda y, nb_class, dtype=None: cast(
@@ -550,12 +540,13 @@ FUNCTIONS |= {
     "invert": choose_logical(pel.logical_not, pel.invert),
     "iround": lambda x, mode=None: cast(round(x, mode), "int64"),
     "as_tensor": as_tensor_variable,
+    "stacklists": as_tensor_variable,
     "mgrid": Grid(np.mgrid),
     "ogrid": Grid(np.ogrid),
 }
 DEFINED = (
     add, mul, true_div, round, cast, switch, prod, norm, flatten, dimshuffle, addbroadcast, squeeze, concatenate, stack,
-    stacklists, split, repeat, roll, choose, nonzero, unique, bincount, arange, fill_diagonal, batched_tensordot,
+    split, repeat, roll, choose, nonzero, unique, bincount, arange, fill_diagonal, batched_tensordot,
     as_tensor_variable,
 )  # fmt: skip
 FUNCTIONS |= {f.__name__: f for f in DEFINED} | {"sum": sum, "mean": mean, "argmax": argmax, "argmin": argmin}
