@@ -207,10 +207,10 @@ def test_files_are_found_and_unpacked_but_not_downloaded(folder: Path) -> None:
 
 def test_texts_as_numbers() -> None:
     tokenizer = text.Tokenizer(nb_words=4)
-    tokenizer.fit_on_texts(["The cat. The dog!", "the\tcat, it's"])
-    assert tokenizer.word_index == {"the": 1, "cat": 2, "dog": 3, "it's": 4}
-    assert tokenizer.texts_to_sequences(["dog it's the bird the"]) == [[3, 1, 1]]
-    assert tokenizer.texts_to_matrix(["dog the the", ""]).tolist() == [[0, 1, 0, 1], [0] * 4]
+    tokenizer.fit_on_texts(["A cat. The dog!", "the\tcat, it's", "The"])
+    assert tokenizer.word_index == {"the": 1, "cat": 2, "a": 3, "dog": 4, "it's": 5}
+    assert tokenizer.texts_to_sequences(["a dog the bird the"]) == [[3, 1, 1]]
+    assert tokenizer.texts_to_matrix(["a the the", ""]).tolist() == [[0, 1, 0, 1], [0] * 4]
     assert tokenizer.sequences_to_matrix([[1, 1, 9]], mode="count").tolist() == [[0, 2, 0, 0]]
     assert text.Tokenizer(char_level=True).split_text("ab") == "ab"
     with pytest.raises(pel.OptionError, match=r"expected mode to be 'binary' or 'count'.* mode='tfidf'"):

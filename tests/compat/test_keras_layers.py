@@ -264,7 +264,8 @@ def test_merge_modes() -> None:
     with pytest.raises(pel.OptionError, match="expected mode to be one of sum"):
         layers.merge([first, second], mode="add")
     slope = layers.merge([first, second], mode=lambda parts: K.gradients(K.sum(parts[0] * parts[1]), parts[0]))
-    np.testing.assert_allclose(models.Model([first, second], slope).predict([a, b]), b, rtol=1e-5)
+    product = layers.merge([slope, second], mode="mul")
+    np.testing.assert_allclose(models.Model([first, second], product).predict([a, b]), b * b, rtol=1e-5)
     merged = layers.Merge(mode="sum")([first, second])
     np.testing.assert_allclose(models.Model([first, second], merged).predict([a, b]), a + b, rtol=1e-5)
 

@@ -34,7 +34,7 @@ REPLACEMENTS: dict[str, dict[str, str]] = {}  # sentences that say what does the
 
 
 def explain_missing_name(module: str, name: str, known: list[str]) -> NoSuchNameError:
-    """Return the error for a name that an old module does not have here, beside those that are known."""
+    """Return the error for a name that an old module does not have here; ``known`` are those that it has."""
     library = LIBRARIES[module.partition(".")[0]]
     version = read_old_names().get(module, {}).get(name)
     if version is None:

@@ -42,7 +42,7 @@ def load_mnist(path="mnist.pkl.gz"):
 
 
 def get_file(fname, origin, untar=False, md5_hash=None, cache_subdir="datasets"):
-    """Return the path of a file in ``~/.keras``; with ``untar``, of a folder that an archive beside it contains."""
+    """Return the path of a file in ``~/.keras``; with ``untar``, of the folder in the archive ``fname + ".tar.gz"``."""
     folder = Path.home() / ".keras" / cache_subdir
     path, source = folder / fname, folder / (f"{fname}.tar.gz" if untar else fname)
     if md5_hash and source.exists() and hashlib.md5(source.read_bytes()).hexdigest() != md5_hash:

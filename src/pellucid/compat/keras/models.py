@@ -44,7 +44,7 @@ class KerasModel(GraphAttributes, pel.Model):
         pel.Model.compile(self, optimizers.get(optimizer), losses, loss_weights, metrics)
         self.compiled = self.trainable_weights if self.built else None
 
-    # As in Keras 1, what is frozen after `compile` is trained until the next `compile`.
+    # As in Keras 1, layers that are frozen after `compile` are trained until the next `compile`.
     trainable_parameters = property(lambda self: self.compiled or pel.Model.trainable_parameters.fget(self))
 
     @property
