@@ -78,12 +78,13 @@ def test_missing_modules_have_the_advice_of_their_package() -> None:
             importlib.import_module("keras.applications.vgg16")
         with pytest.raises(ImportError, match=r"keras\.utils\.Progbar of Keras 1\.2\.2 .* Print the step"):
             from keras.utils.generic_utils import Progbar  # noqa: F401
+        from keras.engine import Model
         from keras.engine.topology import Layer
         from keras.engine.training import slice_X
         from keras.preprocessing.text import Tokenizer
         from keras.utils.data_utils import get_file
 
-        assert all(map(callable, (Layer, slice_X, Tokenizer, get_file)))
+        assert all(map(callable, (Layer, Model, slice_X, Tokenizer, get_file)))
 
 
 def test_unknown_libraries_and_removed_modules_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:

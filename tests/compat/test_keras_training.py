@@ -274,6 +274,13 @@ def test_sequential_that_begins_with_merge(tmp_path: Path) -> None:
     np.testing.assert_array_equal(models.load_model(tmp_path / "model.h5").predict(given), model.predict(given))
 
 
+def test_merge_that_is_not_first_is_an_error() -> None:
+    rows = models.Sequential([layers.Dense(4, input_dim=3)])
+    for merged in (layers.Merge(mode="sum"), layers.Merge([rows, rows])):
+        with pytest.raises(pel.UseError, match="expected a layer"):
+            models.Sequential([layers.Dense(2, input_dim=2), merged])
+
+
 def test_layers_frozen_after_compile_are_trained_until_the_next_compile() -> None:
     critic = make_model()
     critic.trainable = False

@@ -26,6 +26,7 @@ ALIASES = {  # modules of Keras 1 that are other modules here, or made at run ti
 }
 ALIASES |= {"preprocessing.sequence": sequence, "preprocessing.text": text}
 ALIASES |= {"engine": layers, "engine.topology": layers, "engine.training": models}
+layers.Model = Model  # of keras.engine
 for _name, _module in ALIASES.items():
     sys.modules[f"{__name__}.{_name}"] = _module
     _parent, _, _child = f"{__name__}.{_name}".rpartition(".")

@@ -293,7 +293,7 @@ def merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, ou
     if not callable(mode) and mode not in known:
         raise OptionError(f"merge: expected mode to be one of {', '.join(known)}. Received: mode={mode!r}")
     merged = mode(list(inputs)) if callable(mode) else known[mode](name=name or make_name("merge"))(list(inputs))
-    return merged[0] if isinstance(merged, list) else merged  # as of K.gradients
+    return merged[0] if isinstance(merged, list) and len(merged) == 1 else merged  # as of K.gradients
 
 
 def Merge(layers=None, mode="sum", **options):

@@ -111,12 +111,11 @@ class KerasModel(GraphAttributes, pel.Model):
     def train_on_batch(self, x, y, class_weight=None, sample_weight=None):
         return super().train_on_batch(*self.to_batch((x, y)), sample_weight, class_weight)
 
-    evaluate_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
-        pel.Model.evaluate(self, **self.open_batches(generator, val_samples)[0])
-    )
-    predict_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
-        pel.Model.predict(self, **self.open_batches(generator, val_samples)[0])
-    )
+    def run_generator(self, method, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False):
+        return method(self, **self.open_batches(generator, val_samples)[0])
+
+    evaluate_generator = functools.partialmethod(run_generator, pel.Model.evaluate)
+    predict_generator = functools.partialmethod(run_generator, pel.Model.predict)
     predict_proba = lambda self, x, batch_size=32, verbose=1: self.predict(x, batch_size)
 
     def to_batch(self, item):
@@ -193,7 +192,7 @@ class Sequential(KerasModel, pel.Sequential):
         super().__init__(layers or (), make_name("sequential") if name is None else name)
 
     def add(self, layer):
-        if isinstance(layer, functools.partial):  # `Merge`
+        if getattr(layer, "layers", None) and isinstance(layer, functools.partial) and not self._layers:  # `Merge`
             branches = [b if isinstance(b, KerasModel) else Sequential([b]) for b in layer.layers]
             inputs = dict.fromkeys(e for branch in branches for e in branch.inputs)
             self.__class__ = MergedSequential
