@@ -68,6 +68,25 @@ def test_missing_names_and_modules_say_what_they_were() -> None:
             importlib.import_module("tensorflow.nothing_of_the_kind")
 
 
+def test_missing_modules_have_the_advice_of_their_package() -> None:
+    with use_old_libraries():
+        with pytest.raises(
+            MissingModuleError, match=r"keras\.datasets\.boston_housing .* Read boston_housing\.npz with"
+        ):
+            importlib.import_module("keras.datasets.boston_housing")
+        with pytest.raises(MissingModuleError, match=r"keras\.applications .* Write the layers"):
+            importlib.import_module("keras.applications.vgg16")
+        with pytest.raises(ImportError, match=r"keras\.utils\.Progbar of Keras 1\.2\.2 .* Print the step"):
+            from keras.utils.generic_utils import Progbar  # noqa: F401
+        from keras.engine import Model
+        from keras.engine.topology import Layer
+        from keras.engine.training import slice_X
+        from keras.preprocessing.text import Tokenizer
+        from keras.utils.data_utils import get_file
+
+        assert all(map(callable, (Layer, Model, slice_X, Tokenizer, get_file)))
+
+
 def test_unknown_libraries_and_removed_modules_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_hook, "is_available", lambda name: False)
     with use_old_libraries():

@@ -1,6 +1,11 @@
 """Preprocessing, data sets and utilities of Keras 1."""
 
+import hashlib
+import json
+import pickle
+import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +13,7 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid.compat.keras import backend as K
-from pellucid.compat.keras import datasets, layers, models, sequence, utils
+from pellucid.compat.keras import datasets, layers, models, sequence, text, utils
 from pellucid.compat.keras.preprocessing import image
 
 
@@ -98,13 +103,120 @@ def test_data_sets_and_utilities(capsys: pytest.CaptureFixture[str]) -> None:
     assert (x.shape, y.shape, x_test.shape) == ((60000, 28, 28), (60000,), (10000, 28, 28))
     x[0] = 0  # a copy
     assert "60,000 training and 10,000 test images" in capsys.readouterr().out
-    with pytest.raises(pel.NoSuchNameError, match="Keras 1 downloaded it"):
-        datasets.cifar10  # noqa: B018
+    with pytest.raises(pel.NoSuchNameError, match=r"Read boston_housing\.npz with numpy\.load"):
+        datasets.boston_housing  # noqa: B018
     assert utils.to_categorical([2, 0], 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert utils.to_categorical([1, 0], num_classes=2).tolist() == [[0, 1], [1, 0]]
     model = models.Sequential([layers.Dense(1, input_dim=2)])
     utils.plot(model, to_file="model.png")
     assert "model.png is not written" in capsys.readouterr().out
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of data sets of a new home."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    found = tmp_path / ".keras" / "datasets"
+    found.mkdir(parents=True)
+    return found
+
+
+def make_sequences(count: int) -> np.ndarray:
+    rng = np.random.default_rng(count)
+    return np.fromiter((rng.integers(1, 30, size).tolist() for size in rng.integers(1, 9, count)), object, count)
+
+
+def shuffle(values: Any, seed: int) -> list[Any]:
+    """Return the order that Keras 1 gave to a list."""
+    np.random.seed(seed)
+    shuffled = list(values)
+    np.random.shuffle(shuffled)
+    return shuffled
+
+
+def test_reviews_in_the_order_and_numbers_of_keras_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x, y, x_test, y_test = make_sequences(20), np.arange(20), make_sequences(10), np.arange(10)
+    np.savez(folder / "imdb.npz", x_train=x, y_train=y, x_test=x_test, y_test=y_test)
+    train, test = datasets.imdb.load_data(nb_words=20, skip_top=6, seed=7)
+    assert capsys.readouterr().out == f"imdb: {folder / 'imdb.npz'}\n"
+    for (found, labels), given, targets, seed in ((train, x, y, 7), (test, x_test, y_test, 14)):
+        rows = [[1, *(w + 3 for w in row)] for row in shuffle(given, seed)]
+        assert found.tolist() == [[w if 6 <= w < 20 else 2 for w in row] for row in rows]
+        assert labels.tolist() == shuffle(targets, seed)
+    (found, labels), _ = datasets.imdb.load_data("imdb.pkl", 20, 0, 5, 113, None, None, 0)
+    pairs = zip(shuffle(x, 113), shuffle(y, 113), strict=True)
+    expected = [([w for w in row if w < 20], label) for row, label in pairs if len(row) < 5]
+    assert [*zip(found.tolist(), labels.tolist(), strict=True)] == expected
+    (found, _), _ = datasets.imdb.load_data()
+    largest = max(w for row in [*x, *x_test] for w in row) + 3
+    assert max(w for row in found for w in row) == largest - 1  # Keras 1 replaces the word with the largest number
+    with pytest.raises(pel.OptionError, match="no sequence has fewer than maxlen=1 words"):
+        datasets.imdb.load_data(maxlen=1)
+    with pytest.raises(pel.UseError, match="takes no argument 'nb_word'"):
+        datasets.imdb.load_data(nb_word=3)
+    (folder / "imdb_word_index.json").write_text(json.dumps({"the": 1}))
+    assert datasets.imdb.get_word_index() == {"the": 1}
+
+
+def test_newswires_are_split_after_long_ones_are_left_out(folder: Path) -> None:
+    x, y = make_sequences(20), np.arange(20)
+    np.savez(folder / "reuters.npz", x=x, y=y)
+    (found, labels), (rest, others) = datasets.reuters.load_data(maxlen=7, test_split=0.3, seed=5)
+    kept = [label for row, label in zip(shuffle(x, 5), shuffle(y, 5), strict=True) if len(row) + 1 < 7]
+    count = int(len(kept) * 0.7)
+    assert (labels.tolist(), others.tolist()) == (kept[:count], kept[count:])
+    assert (len(found), len(rest)) == (count, len(kept) - count)
+
+
+@pytest.mark.parametrize("ordering", ["tf", "th"])
+def test_images_of_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch, ordering: str) -> None:
+    monkeypatch.setitem(K.SETTINGS, "ordering", ordering)
+    pixels = np.arange(2 * 3072).reshape(2, 3072).astype("uint8")
+    for name in (*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch",
+                 "cifar-100-python/train", "cifar-100-python/test"):  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        labels = {b"labels": [3, 1], b"fine_labels": [70, 4], b"coarse_labels": [9, 8]}
+        (folder / name).write_bytes(pickle.dumps({b"data": pixels, **labels}))
+    (x, y), (x_test, y_test) = datasets.cifar10.load_data()
+    images = pixels.reshape(2, 3, 32, 32)
+    np.testing.assert_array_equal(x_test, images if ordering == "th" else images.transpose(0, 2, 3, 1))
+    assert (x.shape[0], y.tolist(), y_test.tolist()) == (10, [[3], [1]] * 5, [[3], [1]])
+    assert datasets.cifar100.load_data()[0][1].tolist() == [[70], [4]]
+    assert datasets.cifar100.load_data(label_mode="coarse")[1][1].tolist() == [[9], [8]]
+    with pytest.raises(pel.OptionError, match="expected label_mode to be 'fine' or 'coarse'"):
+        datasets.cifar100.load_data("large")
+
+
+def test_files_are_found_and_unpacked_but_not_downloaded(folder: Path) -> None:
+    with pytest.raises(pel.StorageError, match=r"a\.txt does not exist.* Download http://x/a\.txt to .*a\.txt"):
+        utils.get_file("a.txt", "http://x/a.txt")
+    with pytest.raises(pel.StorageError, match=r"Download https://www\.cs.*cifar-10-python\.tar\.gz to .*py\.tar\.gz"):
+        datasets.cifar10.load_data()
+    with pytest.raises(pel.StorageError, match=r"does not exist.*tf-keras-datasets/reuters\.npz to "):
+        datasets.reuters.load_data()
+    (folder / "a.txt").write_text("text")
+    assert utils.get_file("a.txt", "http://x/a.txt") == str(folder / "a.txt")
+    assert utils.get_file("a.txt", "", md5_hash=hashlib.md5(b"text").hexdigest()) == str(folder / "a.txt")
+    with pytest.raises(pel.StorageError, match="does not have the MD5 sum 0"):
+        utils.get_file("a.txt", "http://x/a.txt", md5_hash="0")
+    with tarfile.open(folder / "b.tar.gz", "w:gz") as archive:
+        archive.add(folder / "a.txt", "b/c.txt")
+    assert (Path(utils.get_file("b", origin="http://x/b.tgz", untar=True)) / "c.txt").read_text() == "text"
+
+
+def test_texts_as_numbers() -> None:
+    tokenizer = text.Tokenizer(nb_words=4)
+    tokenizer.fit_on_texts(["A cat. The dog!", "the\tcat, it's", "The"])
+    assert tokenizer.word_index == {"the": 1, "cat": 2, "a": 3, "dog": 4, "it's": 5}
+    assert tokenizer.texts_to_sequences(["a dog the bird the"]) == [[3, 1, 1]]
+    assert tokenizer.texts_to_matrix(["a the the", ""]).tolist() == [[0, 1, 0, 1], [0] * 4]
+    assert tokenizer.sequences_to_matrix([[1, 1, 9]], mode="count").tolist() == [[0, 2, 0, 0]]
+    assert text.Tokenizer(char_level=True).split_text("ab") == "ab"
+    with pytest.raises(pel.OptionError, match=r"expected mode to be 'binary' or 'count'.* mode='tfidf'"):
+        tokenizer.sequences_to_matrix([[1]], mode="tfidf")
+    with pytest.raises(pel.OptionError, match="nb_words or a call of fit_on_texts"):
+        text.Tokenizer().sequences_to_matrix([[1]])
 
 
 def test_orderings() -> None:

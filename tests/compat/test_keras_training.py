@@ -251,6 +251,57 @@ def test_model_files(tmp_path: Path) -> None:
         model.set_weights([np.zeros(2)])
 
 
+def test_sequential_that_begins_with_merge(tmp_path: Path) -> None:
+    rows, words = models.Sequential([layers.Dense(4, input_dim=3)]), models.Sequential()
+    words.add(layers.Embedding(9, 4, input_length=2))
+    words.add(layers.Flatten())
+    both = models.Sequential([layers.Merge([rows, words], mode="concat"), layers.Dense(5)])
+    model = models.Sequential()
+    model.add(layers.Merge([both, rows], mode="concat"))
+    model.add(layers.Dense(2, activation="softmax"))
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    given = [X, rng.integers(0, 9, (40, 2))]  # the input of rows, which both branches have, comes once
+    shapes = [(3, 4), (4,), (9, 4), (12, 5), (5,), (9, 2), (2,)]
+    assert [w.shape for w in model.get_weights()] == shapes
+    W, b, table, W2, b2, W3, b3 = weights = [rng.normal(size=shape) for shape in shapes]
+    model.set_weights(weights)
+    h = X @ W + b
+    z = np.hstack([np.hstack([h, table[given[1]].reshape(40, 8)]) @ W2 + b2, h]) @ W3 + b3
+    np.testing.assert_allclose(model.predict_proba(given), np.exp(z) / np.exp(z).sum(1, keepdims=True), atol=1e-5)
+    history = model.fit(given, Y, nb_epoch=2, verbose=0, validation_split=0.2).history
+    assert history["loss"][1] < history["loss"][0]
+    model.save(tmp_path / "model.h5")
+    np.testing.assert_array_equal(models.load_model(tmp_path / "model.h5").predict(given), model.predict(given))
+
+
+def test_merge_that_is_not_first_is_an_error() -> None:
+    rows = models.Sequential([layers.Dense(4, input_dim=3)])
+    for merged in (layers.Merge(mode="sum"), layers.Merge([rows, rows])):
+        with pytest.raises(pel.UseError, match="expected a layer"):
+            models.Sequential([layers.Dense(2, input_dim=2), merged])
+
+
+def test_layers_frozen_after_compile_are_trained_until_the_next_compile() -> None:
+    critic = make_model()
+    critic.trainable = False
+    noise = layers.Input((2,))
+    both = models.Model(noise, critic(layers.Dense(3)(noise)))
+    both.compile("sgd", "categorical_crossentropy")
+    before = both.get_weights()
+    both.train_on_batch(X[:, :2], Y)
+    after = both.get_weights()
+    assert [np.array_equal(a, b) for a, b in zip(before, after, strict=True)] == [False] * 2 + [True] * 4
+    critic.train_on_batch(X, Y)
+    critic.fit(X, Y, nb_epoch=1, verbose=0)
+    assert [np.array_equal(a, b) for a, b in zip(after, both.get_weights(), strict=True)] == [True] * 2 + [False] * 4
+
+
+def test_slices_of_arrays_and_lists() -> None:
+    assert models.slice_X(X, 30).shape == (10, 3)
+    assert [part.tolist() for part in models.slice_X([X, Y], 1, 2)] == [X[1:2].tolist(), Y[1:2].tolist()]
+    assert models.slice_X([X], [2, 0])[0].tolist() == X[[2, 0]].tolist()
+
+
 def test_metrics_of_several_outputs() -> None:
     a, b = layers.Input((4,)), layers.Input((5, 2))
     merged = layers.merge([layers.Dense(3)(a), layers.Bidirectional(layers.LSTM(3))(b)], mode="concat")

@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec
 
 from pellucid.compat import removed_names
-from pellucid.compat.missing_names import LIBRARIES, explain_missing_name, read_old_names
+from pellucid.compat.missing_names import LIBRARIES, REPLACEMENTS, explain_missing_name, read_old_names
 from pellucid.errors import PellucidError
 
 PACKAGE = "pellucid.compat"
@@ -36,15 +36,14 @@ def explain_missing_module(name):
     parent, _, last = name.rpartition(".")
     old = read_old_names()
     if name == "lasagne":
-        return MissingModuleError(
-            "Lasagne is not installed. Its own package runs on Theano here: pip install 'pellucid[legacy]'"
-        )
+        return MissingModuleError("Lasagne is not installed; it runs on Theano here: pip install 'pellucid[legacy]'")
     if parent in old and (name not in old or last in old[parent]):
         known = [n for n in vars(sys.modules.get(parent, sys)) if not n.startswith("_")]
         return MissingModuleError(str(explain_missing_name(parent, last, known)))
     version = f" {next(iter(old[name].values()))}" if name in old else ""
     message = f"The module {name} of {LIBRARIES[name.partition('.')[0]]}{version} is not in {PACKAGE}"
-    return MissingModuleError(f"{message}. pellucid legacy --translate says what replaces its names")
+    advice = REPLACEMENTS.get(parent, {}).get(last, "pellucid legacy --translate says what replaces its names")
+    return MissingModuleError(f"{message}. {advice}")
 
 
 class OldLibraryFinder(MetaPathFinder, Loader):

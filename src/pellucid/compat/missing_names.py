@@ -30,45 +30,26 @@ def read_old_names() -> dict[str, dict[str, str]]:
     return found
 
 
-def explain_missing_name(module: str, name: str, known: list[str], replacement: str = "") -> NoSuchNameError:
-    """Return the error for a name that a module of an old library does not have here.
+REPLACEMENTS: dict[str, dict[str, str]] = {}  # sentences that say what does the same today, by module and name
 
-    Parameters
-    ----------
-    module : str
-        Old name of the module, such as ``theano.tensor``.
-    name : str
-        The missing name.
-    known : list of str
-        The names that the module has.
-    replacement : str, optional
-        What does the same today; by default, what `pellucid.graph.foreign_names` knows.
-    """
+
+def explain_missing_name(module: str, name: str, known: list[str]) -> NoSuchNameError:
+    """Return the error for a name that an old module does not have here; ``known`` are those that it has."""
     library = LIBRARIES[module.partition(".")[0]]
     version = read_old_names().get(module, {}).get(name)
     if version is None:
         return NoSuchNameError(f"{module} has no {name!r}, in any version of {library}.{near_miss(name, known)}")
-    advice = replacement or str(FOREIGN_FUNCTIONS.get(name, "pellucid has no counterpart."))
+    advice = REPLACEMENTS.get(module, {}).get(name) or FOREIGN_FUNCTIONS.get(name, "pellucid has no counterpart.")
     return NoSuchNameError(f"{module}.{name} of {library} {version} is not in pellucid.compat. {advice}")
 
 
 def add_missing_name_errors(module: dict[str, Any], old_name: str, replacements: dict[str, str] | None = None) -> None:
-    """Give a module a ``__getattr__`` that explains names which it does not have.
-
-    Parameters
-    ----------
-    module : dict
-        Its ``globals()``.
-    old_name : str
-        The name under which scripts import it, such as ``theano.tensor``.
-    replacements : dict from str to str, optional
-        Sentences that say what does the same today, by name.
-    """
+    """Give the ``globals()`` of a module a ``__getattr__`` that explains missing names, with the `REPLACEMENTS`."""
 
     def explain(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        known = [n for n in module if not n.startswith("_")]
-        raise explain_missing_name(old_name, name, known, (replacements or {}).get(name, ""))
+        raise explain_missing_name(old_name, name, [n for n in module if not n.startswith("_")])
 
+    REPLACEMENTS.setdefault(old_name, {}).update(replacements or {})
     module["__getattr__"] = explain

@@ -7,8 +7,8 @@ order of samples and dropout follow NumPy's global seed.
 
 import sys
 
-from pellucid.compat.keras import backend, callbacks, layers, named_objects, optimizers
-from pellucid.compat.keras.data import datasets, sequence, utils
+from pellucid.compat.keras import backend, callbacks, layers, models, named_objects, optimizers
+from pellucid.compat.keras.data import DATASETS, datasets, sequence, text, utils
 from pellucid.compat.keras.layers import Input
 from pellucid.compat.keras.models import Model, Sequential
 from pellucid.compat.keras.preprocessing import image
@@ -21,13 +21,17 @@ LAYERS = "core convolutional pooling recurrent embeddings normalization advanced
 ALIASES = {  # modules of Keras 1 that are other modules here, or made at run time
     **{module.__name__.rpartition(".")[2]: module for module in (*named_objects.MODULES, datasets, utils)},
     **{f"layers.{name}": layers for name in LAYERS.split()},
-    **{f"utils.{name}": utils for name in ("np_utils", "visualize_util", "generic_utils")},
-    "datasets.mnist": datasets.mnist,
-    "preprocessing.sequence": sequence,
+    **{f"utils.{name}": utils for name in ("np_utils", "visualize_util", "generic_utils", "data_utils")},
+    **{f"datasets.{name}": module for name, module in DATASETS.items()},
 }
+ALIASES |= {"preprocessing.sequence": sequence, "preprocessing.text": text}
+ALIASES |= {"engine": layers, "engine.topology": layers, "engine.training": models}
+layers.Model = Model  # of keras.engine
 for _name, _module in ALIASES.items():
     sys.modules[f"{__name__}.{_name}"] = _module
     _parent, _, _child = f"{__name__}.{_name}".rpartition(".")
     setattr(sys.modules[_parent], _child, _module)
 
-add_missing_name_errors(globals(), "keras")
+ADVICE = {"applications": "Write the layers. model.load_weights(path) reads the files of weights of Keras 1"}
+ADVICE["wrappers"] = "pel.Classifier and pel.Regressor are networks as estimators of scikit-learn"
+add_missing_name_errors(globals(), "keras", ADVICE)

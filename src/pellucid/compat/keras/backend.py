@@ -73,7 +73,7 @@ random_uniform = lambda shape, low=0.0, high=1.0, dtype=None, seed=None: draw("u
 set_image_dim_ordering = lambda dim_ordering: SETTINGS.update(ordering=resolve_ordering(dim_ordering))
 set_value = lambda x, value: x.set_value(np.asarray(value, x.dtype))
 shape = lambda x: x.shape
-variable = lambda value, dtype=None, name=None: Shared(np.asarray(value, dtype or pel.config.floatx), name)
+variable = lambda value, dtype=None, name=None: Shared(np.asarray(value, dtype or floatx()), name, trainable=False)
 zeros = lambda shape, dtype=None, name=None: variable(np.zeros(shape), dtype, name)
 
 

@@ -4,6 +4,8 @@ Kernels of convolutions are not flipped, as with Keras's TensorFlow backend. Wit
 their channels first outside of a layer, and weights have Keras's layout.
 """
 
+import functools
+import inspect
 import itertools
 from collections import defaultdict
 
@@ -16,6 +18,7 @@ from pellucid.compat.keras.named_objects import activations, bind, constraints, 
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.ops.permute import moveaxis
+from pellucid.nn.masks import attach_mask, find_mask
 
 __path__ = []  # `keras.layers.core` and others are this module
 
@@ -25,11 +28,12 @@ beta_init:beta_initializer gamma_init:gamma_initializer inner_activation:recurre
 W_regularizer:kernel_regularizer U_regularizer:recurrent_regularizer b_regularizer:bias_regularizer stride:strides
 W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding subsample:strides nb_row:kernel_size
 subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size dropout_W:dropout dropout_U:recurrent_dropout
-dim_ordering:data_format forget_bias_init:unit_forget_bias filter_length:kernel_size
+dim_ordering:data_format forget_bias_init:unit_forget_bias filter_length:kernel_size kernel_dim1:kernel_size
 """
 COMMON = "name=None trainable=True input_shape=None batch_input_shape=None input_dim=None input_length=None "
 COMMON += "input_dtype=None weights=None"
-UNUSED = ("consume_less", "unroll", "output_shape", "input_length")  # speed, and shapes that are inferred
+LENGTHS = "filter_length nb_row nb_col kernel_dim1 kernel_dim2 kernel_dim3"  # of windows
+UNUSED = ("consume_less", "unroll", "output_shape", "input_length", "dropout")  # or used elsewhere
 CHANNELS_FIRST = "If they come first in this script, call keras.backend.set_image_dim_ordering('th') at its beginning"
 PARAMETERS = {"W": "kernel", "b": "bias", "U": "recurrent_kernel"}
 
@@ -38,6 +42,7 @@ make_name = lambda kind: f"{kind.lower()}_{next(_counters[kind.lower()])}"
 parse_pairs = lambda text: dict(pair.split(":") for pair in text.split())
 to_channels_first = lambda a: a.transpose(a.ndim - 1, a.ndim - 2, *range(a.ndim - 2)) if a.ndim > 3 else a
 to_channels_last = lambda a: a.transpose(*range(2, a.ndim), 1, 0) if a.ndim > 3 else a
+unfreeze = lambda weight: [setattr(weight, name, True) for name in ("trainable", "trainable_by_default")]
 get_shape = lambda e: [*map(backend.int_shape, e)] if isinstance(e, (list, tuple)) else backend.int_shape(e)
 
 
@@ -60,7 +65,8 @@ class KerasLayer(GraphAttributes, nn.Layer):
 
     def __init__(self, *args, **keywords):
         kind = type(self).__name__
-        options = self.config = bind(type(self), self.signature, args, keywords, self.newer)
+        options = bind(type(self), self.signature, args, keywords, self.newer)
+        self.config = options | vars(self).get("config", {})
         own = {key: options[key] for key in self.own_names if key not in UNUSED}
         for key, (allowed, advice) in self.limits.items():
             if options[key] not in allowed:
@@ -71,7 +77,7 @@ class KerasLayer(GraphAttributes, nn.Layer):
         self.activity_regularizer = regularizers.get(own.pop("activity_regularizer", None))
         if "dim_ordering" in own:
             self.channels_first = backend.resolve_ordering(own.pop("dim_ordering")) == "th"
-        lengths = [own.pop(key) for key in ("filter_length", "nb_row", "nb_col") if key in own]
+        lengths = [own.pop(key) for key in LENGTHS.split() if key in own]
         if lengths:  # Keras 2 has all in the first
             own["kernel_size"] = lengths[0] if all(n is None for n in lengths[1:]) else tuple(lengths)
         convert = {
@@ -166,6 +172,41 @@ class KerasLayer(GraphAttributes, nn.Layer):
         return self.first_call
 
 
+class Layer(KerasLayer):
+    """Base of layers of scripts: ``build`` receives shapes, and ``call`` receives expressions and their mask."""
+
+    signature, own_names, newer, renames = make_signature(COMMON), [], {}, {}
+    merges, keeps_mask, supports_masking, __new__ = True, False, False, nn.Layer.__new__
+
+    def __init_subclass__(cls):
+        cls.takes_mask, build = "mask" in inspect.signature(cls.call).parameters, cls.build
+        cls.build = lambda self, x: build(self, x if isinstance(x, tuple) else get_shape(x))
+
+    def add_weight(self, shape, initializer, name="weight", trainable=True, regularizer=None, constraint=None):
+        draw, bounds = named_objects.KerasInitializer(initializer), constraints.get(constraint)
+        options = {"regularizer": regularizers.get(regularizer), "constraint": bounds, "trainable": trainable}
+        return self.parameter(name, tuple(shape), draw, pel.zeros(()), **options)
+
+    def apply(self, x, mask, named):
+        mask = find_mask(x[0] if isinstance(x, list) else x) if mask is None else mask
+        y, mask = super().apply(x, mask, named), self.compute_mask(x, mask)
+        if vars(self).get("regularizers") or vars(self).get("constraints"):
+            raise OptionError(f"{self.name}: give regularizers and constraints to add_weight, not as attributes")
+        return y if mask is None else attach_mask(y, mask)
+
+    compute_mask = lambda self, x, mask=None: mask if self.supports_masking else None
+    trainable_weights = property(GraphAttributes.trainable_weights.fget, lambda self, ws: [*map(unfreeze, ws)])
+
+
+def embed(self, x):
+    """Return the rows at indices; during training, dropout sets whole rows of the matrix to zero."""
+    rate = self.config["dropout"]
+    if rate and "kept" not in vars(self):
+        self.kept = self.add_sublayer(nn.Dropout(rate, seed=backend.draw_seed()))
+    vectors = self.embeddings[x] * self.kept(pel.ones((self.input_dim, 1)))[x] if rate else self.embeddings[x]
+    return attach_mask(vectors, x != 0) if self.mask_zero else vectors
+
+
 PENALTIES = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None"
 START, ORDERED = "init='glorot_uniform' activation=None", "dim_ordering='default'"
 REST, VALID = f"{PENALTIES} bias=True", "border_mode='valid'"
@@ -196,7 +237,9 @@ def make_layer(name, base, text="", renamed="", **attributes):
 WINDOW_1D, WINDOW_2D = "nb_filter filter_length", "nb_filter nb_row nb_col=None"
 make_layer("Convolution1D", nn.Conv1D, f"{WINDOW_1D} {START} {VALID} subsample_length=1 {REST}", sequences=True)
 make_layer("Convolution2D", nn.Conv2D, f"{WINDOW_2D} {START} {VALID} subsample=(1,1) {ORDERED} {REST}")
-Conv1D, Conv2D = globals()["Convolution1D"], globals()["Convolution2D"]
+_window = "nb_filter kernel_dim1 kernel_dim2=None kernel_dim3=None"
+make_layer("Convolution3D", nn.Conv3D, f"{_window} {START} {VALID} subsample=(1,1,1) {ORDERED} {REST}")
+Conv1D, Conv2D, Conv3D = (globals()[f"Convolution{_n}D"] for _n in (1, 2, 3))
 make_layer("Dense", nn.Dense, f"output_dim {START} {REST}")
 make_layer("TimeDistributedDense", nn.Dense, f"output_dim {START} {REST}", sequences=True)
 make_layer("Activation", nn.Activation, "activation")
@@ -217,9 +260,8 @@ make_layer("TimeDistributed", nn.TimeDistributed, "layer", sequences=True)
 make_layer("Bidirectional", nn.Bidirectional, "layer merge_mode='concat'", sequences=True)
 make_layer("BatchNormalization", nn.BatchNormalization, NORMALIZED, limits={"mode": MODES})
 _renamed = "init:embeddings_initializer W_regularizer:embeddings_regularizer W_constraint:embeddings_constraint"
-_limits = {"dropout": ([0.0], "Add SpatialDropout1D or Dropout after it")}
 _text = f"{EMBEDDED} W_constraint=None mask_zero=False dropout=0.0"
-make_layer("Embedding", nn.Embedding, _text, renamed=f"{_renamed} output_dim:output_dim", limits=_limits)
+make_layer("Embedding", nn.Embedding, _text, renamed=f"{_renamed} output_dim:output_dim", call=embed)
 
 for _n in (1, 2, 3):
     _ones, _twos, _order = (1,) * _n, (2,) * _n, ORDERED if _n > 1 else ""
@@ -250,7 +292,15 @@ def merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, ou
     known |= {"concat": lambda name: nn.Concatenate(concat_axis, name), "dot": lambda name: nn.Dot(axes, name=name)}
     if not callable(mode) and mode not in known:
         raise OptionError(f"merge: expected mode to be one of {', '.join(known)}. Received: mode={mode!r}")
-    return mode(list(inputs)) if callable(mode) else known[mode](name=name or make_name("merge"))(list(inputs))
+    merged = mode(list(inputs)) if callable(mode) else known[mode](name=name or make_name("merge"))(list(inputs))
+    return merged[0] if isinstance(merged, list) and len(merged) == 1 else merged  # as of K.gradients
+
+
+def Merge(layers=None, mode="sum", **options):
+    """Return `merge` as a function of expressions; in `Sequential`, it merges the outputs of ``layers``."""
+    function = functools.partial(merge, mode=mode, **options)
+    function.layers = layers
+    return function
 
 
 def Input(shape=None, batch_shape=None, name=None, dtype=None):
@@ -261,8 +311,6 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None):
     return nn.Input(sample, dtype or pel.config.floatx, make_name("input") if name is None else name, size or "n")
 
 
-ADVICE = {
-    "Layer": "Subclass pel.nn.Layer, whose build(x) and call(x) take expressions",
-    "Merge": "Write Model(inputs, outputs), with merge([a, b], mode) of the outputs of models",
-}
+ADVICE = {"InputSpec": "Leave input_spec out: call(x) checks the shapes"}
+ADVICE |= dict.fromkeys(("ConvLSTM2D", "convolutional_recurrent"), "Loop over the frames with pel.scan and pel.conv")
 add_missing_name_errors(globals(), "keras.layers", ADVICE)

@@ -1,5 +1,6 @@
 """Models of Keras 1 over those of pellucid: `Sequential` and `Model`."""
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping
@@ -33,12 +34,18 @@ FIT_GENERATOR = make_signature(
 class KerasModel(GraphAttributes, pel.Model):
     """Methods of models in Keras 1. Queues of generators, and ``sample_weight_mode``, need no settings here."""
 
+    compiled, unsaved = None, pel.Model.unsaved | {"compiled": lambda: None}
+
     def compile(self, optimizer, loss, metrics=None, loss_weights=None, sample_weight_mode=None, class_mode=None):
         losses, self.loss = resolve(loss, named_objects.objectives.get), loss
         metrics = resolve([metrics] if isinstance(metrics, str) else metrics, named_objects.metrics.get)
         if losses is named_objects.LOSSES["binary_crossentropy"]:
             metrics = resolve(metrics, lambda metric: acc if metric == "acc" else metric)
         pel.Model.compile(self, optimizers.get(optimizer), losses, loss_weights, metrics)
+        self.compiled = self.trainable_weights if self.built else None
+
+    # As in Keras 1, layers that are frozen after `compile` are trained until the next `compile`.
+    trainable_parameters = property(lambda self: self.compiled or pel.Model.trainable_parameters.fget(self))
 
     @property
     def metrics_names(self):
@@ -104,12 +111,11 @@ class KerasModel(GraphAttributes, pel.Model):
     def train_on_batch(self, x, y, class_weight=None, sample_weight=None):
         return super().train_on_batch(*self.to_batch((x, y)), sample_weight, class_weight)
 
-    evaluate_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
-        pel.Model.evaluate(self, **self.open_batches(generator, val_samples)[0])
-    )
-    predict_generator = lambda self, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False: (
-        pel.Model.predict(self, **self.open_batches(generator, val_samples)[0])
-    )
+    def run_generator(self, method, generator, val_samples, max_q_size=10, nb_worker=1, pickle_safe=False):
+        return method(self, **self.open_batches(generator, val_samples)[0])
+
+    evaluate_generator = functools.partialmethod(run_generator, pel.Model.evaluate)
+    predict_generator = functools.partialmethod(run_generator, pel.Model.predict)
     predict_proba = lambda self, x, batch_size=32, verbose=1: self.predict(x, batch_size)
 
     def to_batch(self, item):
@@ -186,10 +192,22 @@ class Sequential(KerasModel, pel.Sequential):
         super().__init__(layers or (), make_name("sequential") if name is None else name)
 
     def add(self, layer):
+        if getattr(layer, "layers", None) and isinstance(layer, functools.partial) and not self._layers:  # `Merge`
+            branches = [b if isinstance(b, KerasModel) else Sequential([b]) for b in layer.layers]
+            inputs = dict.fromkeys(e for branch in branches for e in branch.inputs)
+            self.__class__ = MergedSequential
+            Model.__init__(self, list(inputs), layer([branch.output for branch in branches]), self.name)
+            return
         source = None if self._stages or self._layers else make_first_input(layer)
         if source is not None:
             super().add(source)
         super().add(layer)
+
+
+class MergedSequential(Model):
+    """Chain of layers after a `Merge` of models."""
+
+    add = lambda self, layer: Model.__init__(self, self.inputs, layer(self.output), self.name)
 
 
 def open_hdf5(path, mode):
@@ -237,5 +255,9 @@ acc = lambda y_true, y_pred: metrics.binary_accuracy(y_true, y_pred)  # with the
 acc.__name__ = "acc"
 unwrap = lambda values: values[0] if isinstance(values, (list, tuple)) and len(values) == 1 else values
 count_rows = lambda x: len(x[0] if isinstance(x, list) else x)
+pick = lambda x, start, stop: x[start] if hasattr(start, "__len__") else x[start:stop]
+slice_X = lambda X, start=None, stop=None: (
+    [pick(x, start, stop) for x in X] if isinstance(X, list) else pick(X, start, stop)
+)
 SAVED = "model.save(path) and load_model(path) keep layers, weights and optimizer"
 add_missing_name_errors(globals(), "keras.models", dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED))

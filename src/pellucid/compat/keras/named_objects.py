@@ -86,7 +86,7 @@ def draw(name, shape, scale=None):
 
 
 make_weights = lambda name_of_kind, shape, scale=None, name=None, **_: Shared(
-    np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name
+    np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name, trainable=False
 )
 STARTS = "glorot_uniform glorot_normal he_uniform he_normal lecun_uniform uniform normal orthogonal identity zero one"
 STARTS = {name: functools.partial(make_weights, name) for name in STARTS.split()}

@@ -27,9 +27,7 @@ class Optimizer(ours.Optimizer):
         super().__init__(a["lr"], **given)
         self.use_shared_learning_rate()
 
-    lr = property(
-        lambda self: self._rate, lambda self, value: setattr(self, "learning_rate", float(as_expr(value).eval()))
-    )
+    lr = property(lambda self: self._rate, lambda self, v: setattr(self, "learning_rate", float(as_expr(v).eval())))
     config = property(lambda self: {**self.arguments, "lr": self.learning_rate})
     get_config = lambda self: self.config
 
