@@ -493,8 +493,10 @@ def test_missing_names() -> None:
         AttributeError, match=r"tensorflow.train.QueueRunner of TensorFlow 1.15 is not in pellucid.compat"
     ):
         print(tf.train.QueueRunner)
-    with pytest.raises(AttributeError, match=r"tensorflow.layers of TensorFlow .* Write tf.Variable, tf.matmul and"):
+    with pytest.raises(AttributeError, match=r"tensorflow.layers of TensorFlow .* Write tf.Variable, tf.matmul, tf"):
         print(tf.layers)
+    with pytest.raises(AttributeError, match=r"tensorflow.contrib.layers.fully_connected of TensorFlow 1.15 is not in"):
+        print(tf.contrib.layers.fully_connected)
     with pytest.raises(AttributeError, match=r"tensorflow.contrib.slim of TensorFlow 1.15 is not in pellucid.compat"):
         print(tf.contrib.slim)
     assert not hasattr(tf, "define")

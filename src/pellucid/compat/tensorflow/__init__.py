@@ -94,7 +94,7 @@ _NETWORKS = {n: f for n, f in vars(_rnn).items() if n.endswith("_rnn")}
 _NETWORKS |= {"rnn": _rnn.static_rnn, "bidirectional_rnn": _rnn.static_bidirectional_rnn}
 _REPLACEMENTS = {
     "contrib": "It held experiments. Today: pel.nn",
-    "layers": "Write tf.Variable, tf.matmul and tf.nn.conv2d. Layers are in pel.nn today",
+    **dict.fromkeys(("layers", "fully_connected"), "Write tf.Variable, tf.matmul, tf.nn.conv2d. Today: pel.nn"),
 }
 _MODULES = {
     "examples.tutorials.mnist": {"input_data": _input_data},
