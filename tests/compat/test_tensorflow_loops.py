@@ -121,6 +121,26 @@ def test_cells_on_top_of_each_other_with_dropout(sess: Any) -> None:
     np.testing.assert_allclose(dropped[~is_zero], 2 * kept[~is_zero], 1e-5)
 
 
+@pytest.mark.parametrize("is_tuple", [True, False])
+def test_a_cell_that_is_used_again_has_weights_for_each_layer(is_tuple: bool, sess: Any) -> None:
+    cell = tf.nn.rnn_cell.BasicLSTMCell(3, state_is_tuple=is_tuple)
+    stack = tf.nn.rnn_cell.MultiRNNCell([cell] * 2, state_is_tuple=is_tuple)
+    x = tf.constant(SEQUENCES)
+    outputs, state = tf.nn.dynamic_rnn(stack, x, dtype=tf.float32)
+    names = [v.name for v in tf.trainable_variables()]
+    assert names == [f"rnn/multi_rnn_cell/cell_{k}/basic_lstm_cell/{n}:0" for k in (0, 1) for n in ("kernel", "bias")]
+    tf.nn.dynamic_rnn(stack, x, dtype=tf.float32)  # uses them again
+    pair = tf.nn.rnn_cell.GRUCell(3)
+    tf.nn.bidirectional_dynamic_rnn(pair, pair, x, dtype=tf.float32)
+    assert len(tf.trainable_variables()) == 4 + 2 * 4
+    sess.run(tf.global_variables_initializer())
+    w, b, v, c = sess.run(tf.trainable_variables()[:4])
+    found, ends = sess.run([outputs, state])
+    expected = run_lstm(run_lstm(SEQUENCES, w, b), v, c)
+    np.testing.assert_allclose(found, expected, 1e-4, 1e-6)
+    np.testing.assert_allclose(ends[1].h if is_tuple else ends[:, 9:], expected[:, -1], 1e-4, 1e-6)
+
+
 def test_gradients_of_a_loop_are_those_of_the_unrolled_one(sess: Any) -> None:
     x = tf.placeholder(tf.float32, [2, 4, 3])
     cell = tf.nn.rnn_cell.BasicLSTMCell(5)

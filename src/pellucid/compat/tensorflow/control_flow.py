@@ -76,11 +76,9 @@ def cond(pred, true_fn=None, false_fn=None, name="cond", fn1=None, fn2=None):
 
 def merge_shapes(a, b):
     """Return the sizes that two shapes have in common; None if their ranks differ."""
-    return (
-        None
-        if a.ndims is None or a.ndims != b.ndims
-        else [m if m == n else None for m, n in zip(a.as_list(), b.as_list(), strict=True)]
-    )
+    if a.ndims is None or a.ndims != b.ndims:
+        return None
+    return [m if m == n else None for m, n in zip(a.as_list(), b.as_list(), strict=True)]
 
 
 def while_loop(

@@ -1,12 +1,13 @@
 """`tf.nn.rnn_cell`, with the names of variables of TensorFlow 1.4, and the networks that `tf.nn` makes of cells."""
 
+import re
 from collections import namedtuple
 
 import pellucid as pel
 from pellucid.compat.tensorflow.control_flow import iterate
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op, pack_like
 from pellucid.compat.tensorflow.ops import FUNCTIONS
-from pellucid.compat.tensorflow.train import constant_initializer, get_variable, variable_scope
+from pellucid.compat.tensorflow.train import constant_initializer, get_variable, get_variable_scope, variable_scope
 from pellucid.graph.errors import UseError
 
 LSTMStateTuple = namedtuple("LSTMStateTuple", ["c", "h"])
@@ -16,14 +17,14 @@ concat, split, sigmoid, tanh = (FUNCTIONS[n] for n in ("concat", "split", "sigmo
 class RNNCell:
     """Cell with `state_size` and `output_size`; a call returns an output and the new state."""
 
-    scope = "rnn_cell"
+    scope, initializer = "rnn_cell", None
 
-    def __init__(self, num_units, input_size=None, activation=None):
+    def __init__(self, num_units, input_size=None, activation=None, initializer=None):
         self.state_size = self.output_size = num_units
-        self.activation, self.weights = activation or tanh, {}
+        self.activation, self.initializer, self.weights = activation or tanh, initializer, {}
 
     def __call__(self, inputs, state, scope=None):
-        with variable_scope(scope, self.scope):
+        with variable_scope(scope, self.scope, initializer=self.initializer):
             return self.call(convert(inputs), state)
 
     def zero_state(self, batch_size, dtype="float32"):
@@ -31,13 +32,16 @@ class RNNCell:
         return pack_like(self.state_size, iter(parts))
 
     def linear(self, parts, units, prefix="", bias=0.0):
-        """Return a linear function of joined tensors, whose variables are made at the first call."""
-        joined = concat(list(parts), 1)
-        if prefix not in self.weights:
+        """Return a linear function of joined tensors, whose variables are made at the first call.
+
+        A cell has variables of its own, and others for each layer and direction where it is used again.
+        """
+        joined, places = concat(list(parts), 1), re.findall(r"\b(?:cell_\d+|[fb]w)/", get_variable_scope().name + "/")
+        if (prefix, *places) not in self.weights:
             kernel = get_variable(f"{prefix}kernel", [joined.shape[1].value, units], joined.dtype)
             start = constant_initializer(bias)
-            self.weights[prefix] = kernel, get_variable(f"{prefix}bias", [units], joined.dtype, start)
-        kernel, bias = self.weights[prefix]
+            self.weights[prefix, *places] = kernel, get_variable(f"{prefix}bias", [units], joined.dtype, start)
+        kernel, bias = self.weights[prefix, *places]
         return FUNCTIONS["matmul"](joined, kernel) + bias
 
 
@@ -62,8 +66,8 @@ class BasicLSTMCell(RNNCell):
 
     scope = "basic_lstm_cell"
 
-    def __init__(self, num_units, forget_bias=1.0, input_size=None, state_is_tuple=True, activation=None):
-        super().__init__(num_units, activation=activation)
+    def __init__(self, num_units, forget_bias=1.0, input_size=None, state_is_tuple=True, **options):
+        super().__init__(num_units, **options)
         self.forget_bias, self.state_is_tuple = float(forget_bias), state_is_tuple
         self.state_size = LSTMStateTuple(num_units, num_units) if state_is_tuple else 2 * num_units
 
@@ -76,17 +80,9 @@ class BasicLSTMCell(RNNCell):
 
 
 class LSTMCell(BasicLSTMCell):
-    """`BasicLSTMCell` with another initializer; without peepholes and projections."""
+    """`BasicLSTMCell` by another name; peepholes and projections are not supported."""
 
     scope = "lstm_cell"
-
-    def __init__(self, num_units, input_size=None, initializer=None, **options):
-        super().__init__(num_units, **options)
-        self.initializer = initializer
-
-    def call(self, inputs, state):
-        with variable_scope("", initializer=self.initializer):
-            return super().call(inputs, state)
 
 
 class MultiRNNCell(RNNCell):
@@ -95,16 +91,17 @@ class MultiRNNCell(RNNCell):
     scope = "multi_rnn_cell"
 
     def __init__(self, cells, state_is_tuple=True):
-        self.cells, self.state_size = list(cells), tuple(cell.state_size for cell in cells)
-        self.output_size = self.cells[-1].output_size
+        self.cells, self.sizes, self.state_is_tuple = cells, [cell.state_size for cell in cells], state_is_tuple
+        self.state_size = tuple(self.sizes) if state_is_tuple else sum(self.sizes)
+        self.output_size = cells[-1].output_size
 
     def call(self, inputs, state):
-        states = []
+        old, states = state if self.state_is_tuple else split(state, self.sizes, 1), []
         for k, cell in enumerate(self.cells):
             with variable_scope(f"cell_{k}"):
-                inputs, new = cell(inputs, state[k])
+                inputs, new = cell(inputs, old[k])
             states.append(new)
-        return inputs, tuple(states)
+        return inputs, tuple(states) if self.state_is_tuple else concat(states, 1)
 
 
 class DropoutWrapper(RNNCell):
@@ -115,9 +112,8 @@ class DropoutWrapper(RNNCell):
         self.state_size, self.output_size = cell.state_size, cell.output_size
 
     def __call__(self, inputs, state, scope=None):
-        drop = lambda x, keep: (
-            x if isinstance(keep, (int, float)) and keep == 1 else FUNCTIONS["dropout"](x, keep, seed=self.seed)
-        )
+        is_on = lambda keep: not isinstance(keep, (int, float)) or keep < 1
+        drop = lambda x, keep: FUNCTIONS["dropout"](x, keep, seed=self.seed) if is_on(keep) else x
         output, new = self.cell(drop(inputs, self.keep[0]), state, scope)
         return drop(output, self.keep[1]), new
 
@@ -173,15 +169,11 @@ def static_bidirectional_rnn(
     cell_fw, cell_bw, inputs, initial_state_fw=None, initial_state_bw=None, dtype=None, sequence_length=None, scope=None
 ):
     """Run two cells over a list of inputs, forwards and backwards, and join their outputs."""
-    reverse = lambda xs: list(xs)[::-1]
-    if sequence_length is not None:
-        reverse = lambda xs: FUNCTIONS["unstack"](
-            FUNCTIONS["reverse_sequence"](FUNCTIONS["stack"](list(xs)), sequence_length, 0, 1)
-        )
-    with variable_scope(scope, "bidirectional_rnn"):
-        first, last = static_rnn(cell_fw, inputs, initial_state_fw, dtype, sequence_length, "fw")
-        second, other = static_rnn(cell_bw, reverse(inputs), initial_state_bw, dtype, sequence_length, "bw")
-    return [concat([a, b], 1) for a, b in zip(first, reverse(second), strict=True)], last, other
+    cells, states = (cell_fw, cell_bw), (initial_state_fw, initial_state_bw)
+    options = {"dtype": dtype, "time_major": True, "scope": scope}
+    x = FUNCTIONS["stack"](list(inputs))
+    outputs, states = bidirectional_dynamic_rnn(*cells, x, sequence_length, *states, **options)
+    return FUNCTIONS["unstack"](concat(list(outputs), 2)), *states
 
 
 def bidirectional_dynamic_rnn(

@@ -64,8 +64,6 @@ class FileWriter:
         print(f"The graph is not written to {self.writer.folder}; its summaries are")
 
 
-OLD_NAMES = {
-    "scalar_summary": scalar, "histogram_summary": histogram, "image_summary": image, "merge_summary": merge,
-    "merge_all_summaries": merge_all,
-}  # fmt: skip
+OLD_NAMES = {f"{function}_summary": globals()[function] for function in ("scalar", "histogram", "image", "merge")}
+OLD_NAMES["merge_all_summaries"] = merge_all
 add_missing_name_errors(globals(), "tensorflow.summary")
