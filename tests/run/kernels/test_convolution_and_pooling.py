@@ -62,6 +62,8 @@ POOLINGS = [
     ("gaps", (2, 9, 9, 4), {"pool_size": 2, "strides": 3}),
     ("one axis", (2, 12, 4), {"pool_size": 3, "strides": 2, "padding": "same"}),
     ("padding only", (2, 5, 6, 3), {"pool_size": 2, "strides": 20, "padding": ((0, 0), (9, 0))}),
+    ("many places", (3, 12, 13, 5), {"pool_size": (4, 5), "strides": (2, 3), "padding": "same"}),
+    ("the whole sequence", (4, 35, 16), {"pool_size": 35}),
 ]
 
 
@@ -187,11 +189,12 @@ def test_shorter_vector_registers(kernels, no_amx, monkeypatch, size):
     check_convolution(kernels, *CONVOLUTIONS[1][1:], "float32")
 
 
-def test_max_pooling_keeps_nan_and_infinity(kernels):
+@pytest.mark.parametrize("size", [2, 4])
+def test_max_pooling_keeps_nan_and_infinity(kernels, size):
     x = np.arange(32, dtype="float32").reshape(1, 4, 4, 2)
     x[0, 1, 0, 0], x[0, 3, 3, 1] = np.nan, -np.inf
     images = pel.tensor4("images")
-    output = pel.max_pool(images, 2)
+    output = pel.max_pool(images, size)
     results = [output, pel.grad(output.sum(), images)]
     found, expected = (pel.function([images], results, mode=mode)(x) for mode in ("xla", "numpy"))
     assert np.isnan(found[0][0, 0, 0, 0])

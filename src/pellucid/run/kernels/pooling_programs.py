@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pellucid.run.kernels.source_assembly import WindowSpec, assemble_kernel, read_source
 
+MAX_UNROLLED_PLACES = 9
+"""Windows of more places are loops, which are as fast; GCC takes more than 120 s for 35 unrolled places."""
+
 
 class PoolingSpec(WindowSpec):
     """Sizes of a two-dimensional max pooling."""
@@ -13,6 +16,15 @@ class PoolingSpec(WindowSpec):
         """Offset in memory of each place of a window from its first place."""
         h, w = self.window
         return [(y * self.padded_size[1] + x) * self.channels for y in range(h) for x in range(w)]
+
+
+def assemble_pooling(pool: PoolingSpec, window: str, handler: str) -> str:
+    """Return a program of a file that handles calls, and of the code for a window unless it has many places."""
+    constants = pool.constants
+    if len(pool.window_offsets) > MAX_UNROLLED_PLACES:
+        constants |= zip(("WINDOW_H", "WINDOW_W"), pool.window, strict=True)
+        window = read_source("pooling_windows.c")
+    return assemble_kernel(pool.dtype, constants, read_source("pad_pooled_image.c"), window, read_source(handler))
 
 
 def emit_max_pool(pool: PoolingSpec) -> str:
@@ -29,9 +41,7 @@ static inline void pool_window(const real *restrict p, real *restrict output) {{
   }}
 }}
 """
-    return assemble_kernel(
-        pool.dtype, pool.constants, read_source("pad_pooled_image.c"), window, read_source("pooling.c")
-    )
+    return assemble_pooling(pool, window, "pooling.c")
 
 
 def emit_max_pool_gradient(pool: PoolingSpec) -> str:
@@ -58,6 +68,4 @@ static inline void scatter_window(const real *p, const real *y, const real *g, r
   }}
 }}
 """
-    return assemble_kernel(
-        pool.dtype, pool.constants, read_source("pad_pooled_image.c"), window, read_source("pooling_gradient.c")
-    )
+    return assemble_pooling(pool, window, "pooling_gradient.c")
