@@ -105,14 +105,15 @@ MODULES = {
 
 def make_modules():
     """Make the modules of the table, importable under this package."""
-    for name, contents in [(name, contents) for names, contents in MODULES.items() for name in names.split()]:
-        module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
-        module.__dict__.update(contents, __path__=[], __spec__=ModuleSpec(module.__name__, None, is_package=True))
-        add_missing_name_errors(vars(module), f"theano.{name}")
-        sys.modules[module.__name__] = module
-        parent, _, last = module.__name__.rpartition(".")
-        if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
-            setattr(sys.modules[parent], last, module)
+    for names, contents in MODULES.items():
+        for name in names.split():
+            module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
+            module.__dict__.update(contents, __path__=[], __spec__=ModuleSpec(module.__name__, None, is_package=True))
+            add_missing_name_errors(vars(module), f"theano.{name}")
+            sys.modules[module.__name__] = module
+            parent, _, last = module.__name__.rpartition(".")
+            if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
+                setattr(sys.modules[parent], last, module)
     for file in (gradient, printing):
         add_missing_name_errors(vars(file), f"theano.{file.__name__.rpartition('.')[2]}")
 

@@ -172,7 +172,7 @@ def lift(function):
 
 
 FUNCTIONS |= {name: make_deviation(getattr(pel, name)) for name in ("var", "std")}
-LIFTED = "max min ptp all any cumsum cumprod diff swapaxes squeeze tril triu diag diagonal flatnonzero"
+LIFTED = "max min ptp all any cumsum cumprod diff swapaxes squeeze tril triu diag diagonal trace flatnonzero"
 FUNCTIONS |= {name: lift(getattr(pel, name)) for name in LIFTED.split()} | {
     "max_and_argmax": lambda x, *args, **options: [f(x, *args, **options) for f in (FUNCTIONS["max"], argmax)],
 }
@@ -452,6 +452,12 @@ def batched_tensordot(x, y, axes=2):
     return apply(lambda x, y: pel.einsum(pattern, x, y), x, y)
 
 
+def make_diagonal(function, rows, columns, k, dtype):
+    """Return a matrix that a diagonal determines; it is square if the number of columns is None."""
+    columns = rows if columns is None else columns
+    return wrap(function(as_size(rows), as_size(columns), as_size(k), get_dtype(dtype)))
+
+
 def make_like(function):
     return lambda model, dtype=None, opt=False: wrap(function(expr(model), dtype and get_dtype(dtype)))
 
@@ -463,14 +469,9 @@ FUNCTIONS |= {
     "ones_like": make_like(pel.ones_like),
     "fill": lambda a, b: wrap(pel.broadcast_like(expr(b), expr(a))),
     "alloc": lambda value, *shape: wrap(pel.full(as_shape(shape), expr(value))),
-    "eye": lambda n, m=None, k=0, dtype=None: wrap(
-        pel.eye(as_size(n), as_size(n if m is None else m), as_size(k), get_dtype(dtype))
-    ),
+    "eye": lambda n, m=None, k=0, dtype=None: make_diagonal(pel.eye, n, m, k, dtype),
     "identity_like": lambda x: FUNCTIONS["eye"](*as_tensor_variable(x).shape, dtype=expr(x).dtype),
-    "tri": lambda N, M=None, k=0, dtype=None: wrap(
-        pel.tri(as_size(N), as_size(N if M is None else M), as_size(k), get_dtype(dtype))
-    ),
-    "trace": lambda x: sum(FUNCTIONS["diagonal"](x)),
+    "tri": lambda N, M=None, k=0, dtype=None: make_diagonal(pel.tri, N, M, k, dtype),
     "bartlett": lambda M: make_constant(np.bartlett(M)),
     "to_one_hot": lambda y, nb_class, dtype=None: cast(expr(y)[:, None] == pel.arange(as_size(nb_class)), dtype),
     "constant": lambda x, name=None, ndim=None, dtype=None: as_tensor_variable(
@@ -484,17 +485,13 @@ FUNCTIONS |= {
     "xor": choose_logical(pel.logical_xor, pel.bitwise_xor),
     "invert": choose_logical(pel.logical_not, pel.invert),
     "iround": lambda x, mode=None: cast(round(x, mode), "int64"),
-    "as_tensor": as_tensor_variable,
-    "stacklists": as_tensor_variable,
+    **dict.fromkeys(("as_tensor_variable", "as_tensor", "stacklists"), as_tensor_variable),
     "mgrid": Grid(np.mgrid),
     "ogrid": Grid(np.ogrid),
 }
-DEFINED = (
-    add, mul, true_div, round, cast, switch, prod, norm, flatten, dimshuffle, addbroadcast, concatenate, stack,
-    split, repeat, roll, choose, nonzero, unique, bincount, arange, fill_diagonal, batched_tensordot,
-    as_tensor_variable,
-)  # fmt: skip
-FUNCTIONS |= {f.__name__: f for f in DEFINED} | {"sum": sum, "mean": mean, "argmax": argmax, "argmin": argmin}
+DEFINED = """add mul true_div round cast switch sum mean prod argmax argmin norm flatten dimshuffle addbroadcast
+concatenate stack split repeat roll choose nonzero unique bincount arange fill_diagonal batched_tensordot"""
+FUNCTIONS |= {name: globals()[name] for name in DEFINED.split()}
 
 OPERATORS = "neg=neg abs=abs_ invert=invert lt=lt le=le gt=gt ge=ge"
 """Operators and their functions."""
