@@ -13,12 +13,12 @@ from pellucid.compat.theano import functions, gradient, loops, networks, printin
 from pellucid.compat.theano.configuration import config as config
 from pellucid.compat.theano.networks import NNET
 from pellucid.compat.theano.tensor_functions import FUNCTIONS
-from pellucid.compat.theano.variables import SharedVariable, TensorType, Variable, get_dtype
+from pellucid.compat.theano.variables import SharedVariable, TensorType, get_dtype
+from pellucid.compat.theano.variables import Variable as Variable
 
 __version__ = version = "1.0.5"
 
-PATTERNS = {"scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False)}
-PATTERNS |= {f"tensor{n}": (False,) * n for n in range(3, 8)}
+PATTERNS = variables.PATTERNS | {f"tensor{n}": (False,) * n for n in range(3, 8)}
 DTYPES = {"b": "int8", "w": "int16", "i": "int32", "l": "int64", "f": "float32", "d": "float64"}
 """Dtypes by the first letter of a maker, such as ``dmatrix``; that of ``matrix`` is ``floatX``."""
 
@@ -49,11 +49,8 @@ def pick(module, names):
     return {name: getattr(module, name) for name in names.split()}
 
 
-GRAPH = pick(loops, "inputs ancestors is_same_graph") | {
-    "Variable": Variable,
-    "Apply": variables.Apply,
-    "Constant": variables.TensorConstant,
-}
+GRAPH = pick(loops, "inputs ancestors is_same_graph") | pick(variables, "Variable Apply")
+GRAPH["Constant"] = variables.TensorConstant
 RANDOM = pick(random_streams, "RandomStreams MRG_RandomStreams")
 GRADIENTS = pick(gradient, "grad jacobian hessian Rop Lop verify_grad consider_constant DisconnectedInputError")
 CLASSES = pick(variables, "TensorType TensorVariable TensorConstant TensorSharedVariable Variable")
@@ -75,62 +72,48 @@ NO_GPU["dnn"] = SimpleNamespace(dnn_present=lambda: False, dnn_available=lambda:
 
 MODULES = {
     "tensor": FUNCTIONS | list_makers() | GRADIENTS | CLASSES,
-    "tensor.basic": FUNCTIONS,
-    "tensor.var": CLASSES,
-    "tensor.sharedvar": CLASSES,
-    "tensor.extra_ops": FUNCTIONS,
-    "tensor.sort": FUNCTIONS,
+    "tensor.basic tensor.extra_ops tensor.sort tensor.slinalg": FUNCTIONS,
+    "tensor.var tensor.sharedvar": CLASSES,
+    "tensor.signal sandbox misc": {},
     "tensor.nlinalg": FUNCTIONS | {"alloc_diag": FUNCTIONS["diag"], "extract_diag": FUNCTIONS["diag"]},
-    "tensor.slinalg": FUNCTIONS,
     "tensor.xlogx": XLOGX,
-    "tensor.shared_randomstreams": RANDOM,
+    "tensor.shared_randomstreams sandbox.rng_mrg": RANDOM,
     "tensor.raw_random": {name: random_streams.draw_from_state(name) for name in DRAWS.split()}
     | {"random_state_type": lambda name=None: random_streams.RandomStreams()},
-    "tensor.nnet": NNET,
-    "tensor.nnet.nnet": NNET,
-    "tensor.nnet.conv": CONVOLUTIONS,
-    "tensor.nnet.abstract_conv": CONVOLUTIONS,
+    "tensor.nnet tensor.nnet.nnet": NNET,
+    "tensor.nnet.conv tensor.nnet.abstract_conv": CONVOLUTIONS,
     "tensor.nnet.bn": BATCH_NORMALIZATION,
     "tensor.nnet.neighbours": {"images2neibs": networks.images2neibs},
-    "tensor.signal": {},
     "tensor.signal.pool": POOLING,
     "tensor.signal.downsample": POOLING | {"max_pool_2d": networks.max_pool_2d},
     "tensor.signal.conv": {"conv2d": networks.convolve_planes},
     "scalar": {"upcast": variables.upcast},
-    "sandbox": {},
-    "sandbox.rng_mrg": RANDOM,
-    "sandbox.cuda": NO_GPU,
-    "gpuarray": NO_GPU,
-    "gof": GRAPH,
-    "gof.graph": GRAPH,
+    "sandbox.cuda gpuarray": NO_GPU,
+    "gof gof.graph": GRAPH,
     "compile": INPUTS | {"SharedVariable": SharedVariable},
-    "compile.io": INPUTS,
+    "compile.io compile.debugmode compile.nanguardmode compile.monitormode": INPUTS,
     "compile.mode": INPUTS | {"get_default_mode": functions.Mode, "get_mode": lambda mode: functions.Mode()},
-    "compile.debugmode": INPUTS,
-    "compile.nanguardmode": INPUTS,
-    "compile.monitormode": INPUTS,
-    "scan_module": LOOPS,
-    "scan_module.scan_utils": LOOPS,
+    "scan_module scan_module.scan_utils": LOOPS,
     "ifelse": {"ifelse": loops.ifelse},
-    "misc": {},
     "misc.pkl_utils": {
         "dump": lambda obj, file_handler, protocol=4, **options: pickle.dump(obj, file_handler, 4),
         "load": lambda f, **options: pickle.load(f),
     },
 }
-"""Contents of Theano's modules. Those of the files `gradient` and `printing` are the files."""
+"""Contents of Theano's modules, by the names of the modules that share them. `gradient` and `printing` are files."""
 
 
 def make_modules():
     """Make the modules of the table, importable under this package."""
-    for name, contents in MODULES.items():
-        module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
-        module.__dict__.update(contents, __path__=[], __spec__=ModuleSpec(module.__name__, None, is_package=True))
-        add_missing_name_errors(vars(module), f"theano.{name}")
-        sys.modules[module.__name__] = module
-        parent, _, last = module.__name__.rpartition(".")
-        if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
-            setattr(sys.modules[parent], last, module)
+    for names, contents in MODULES.items():
+        for name in names.split():
+            module = ModuleType(f"{__name__}.{name}", f"``theano.{name}`` on pellucid.")
+            module.__dict__.update(contents, __path__=[], __spec__=ModuleSpec(module.__name__, None, is_package=True))
+            add_missing_name_errors(vars(module), f"theano.{name}")
+            sys.modules[module.__name__] = module
+            parent, _, last = module.__name__.rpartition(".")
+            if not callable(vars(sys.modules[parent]).get(last)):  # T.sort and T.var are functions
+                setattr(sys.modules[parent], last, module)
     for file in (gradient, printing):
         add_missing_name_errors(vars(file), f"theano.{file.__name__.rpartition('.')[2]}")
 

@@ -202,9 +202,8 @@ class Function:
 
     def _convert(self, k, value):
         given = self.inputs[k]
-        return self._types[k].filter(
-            value, given.strict, given.allow_downcast, f"input {k} ({given.variable}) of {self}"
-        )
+        what = f"input {k} ({given.variable}) of {self}"
+        return self._types[k].filter(value, given.strict, given.allow_downcast, what)
 
     def __str__(self):
         return self.name or f"function of ({', '.join(str(i.variable) for i in self.inputs)})"

@@ -9,7 +9,9 @@ from pellucid.compat.theano.variables import (
     TensorSharedVariable,
     as_size,
     as_tensor_variable,
+    cast_alike,
     cast_expr,
+    expr,
     unwrap,
     upcast,
     wrap,
@@ -200,18 +202,17 @@ def foldr(fn, sequences, outputs_info, non_sequences=None, mode=None, name=None)
 
 def ifelse(condition, then_branch, else_branch, name=None):
     """One of two variables, or of two lists of variables; only this one is computed."""
-    left, right = ([as_tensor_variable(b) for b in as_list(branch)] for branch in (then_branch, else_branch))
+    left, right = as_list(then_branch), as_list(else_branch)
     if len(left) != len(right):
         raise UseError(f"ifelse: expected the same number of results. Received: {len(left)} and {len(right)}")
-    dtypes = [upcast(a.dtype, b.dtype) for a, b in zip(left, right, strict=True)]
-    choices = [[cast_expr(v, d) for v, d in zip(branch, dtypes, strict=True)] for branch in (left, right)]
-    chosen = pel.cond(cast_expr(condition, "bool"), lambda: choices[0], lambda: choices[1])
+    pairs = list(map(cast_alike, left, right))
+    chosen = pel.cond(cast_expr(condition, "bool"), lambda: [a for a, _ in pairs], lambda: [b for _, b in pairs])
     return list(map(wrap, chosen)) if isinstance(then_branch, list | tuple) else wrap(chosen[0])
 
 
 def clone(output, replace=None, strict=True, share_inputs=True, copy_inputs=None):
     """The same variables with others in the place of some that they depend on."""
-    exprs = [as_tensor_variable(o).expr for o in as_list(output)]
+    exprs = list(map(expr, as_list(output)))
     present = set(topological(exprs))
     pairs = replace.items() if isinstance(replace, Mapping) else replace or []
     swaps = {unwrap(a): cast_expr(b, a.dtype) for a, b in pairs if unwrap(a) in present}
@@ -220,21 +221,13 @@ def clone(output, replace=None, strict=True, share_inputs=True, copy_inputs=None
 
 
 def inputs(variable_list, blockers=None):
-    """Leaves on which variables depend, in the order in which they occur in the formula."""
-    stack, found, seen = [as_tensor_variable(v).expr for v in variable_list], [], set()
-    while stack:
-        e = stack.pop()
-        if e not in seen:
-            seen.add(e)
-            stack.extend(reversed(e.inputs))
-            if e.op is None:
-                found.append(wrap(e))
-    return found
+    """Leaves on which variables depend, in the order in which they occur in the formulas, the last formula first."""
+    return [wrap(e) for e in topological(reversed(list(map(expr, variable_list)))) if e.op is None]
 
 
 def ancestors(variable_list, blockers=None):
     """Variables on which others depend, and themselves."""
-    return [wrap(e) for e in topological([as_tensor_variable(v).expr for v in variable_list])]
+    return [wrap(e) for e in topological(map(expr, variable_list))]
 
 
 def is_same_graph(var1, var2, givens=None, debug=False):

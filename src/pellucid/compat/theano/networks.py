@@ -7,15 +7,15 @@ import numpy as np
 
 import pellucid as pel
 from pellucid.compat.theano.gradient import grad
-from pellucid.compat.theano.tensor_functions import FUNCTIONS, expr, switch
+from pellucid.compat.theano.tensor_functions import FUNCTIONS, switch
 from pellucid.compat.theano.variables import (
-    Variable,
     apply_real,
     as_shape,
     as_size,
     as_tensor_variable,
+    cast_alike,
     cast_expr,
-    upcast,
+    expr,
     wrap,
 )
 from pellucid.graph.errors import OptionError, ShapeError
@@ -92,9 +92,7 @@ NNET = {name: FUNCTIONS[name] for name in ("sigmoid", "softplus", "softsign")} |
     "categorical_crossentropy": categorical_crossentropy,
     "crossentropy_categorical_1hot": categorical_crossentropy,
     "crossentropy_softmax_1hot": crossentropy_softmax_1hot,
-    "crossentropy_softmax_1hot_with_bias": lambda x, b, y_idx: crossentropy_softmax_1hot(
-        as_tensor_variable(x) + b, y_idx
-    ),
+    "crossentropy_softmax_1hot_with_bias": lambda x, b, y_idx: crossentropy_softmax_1hot(FUNCTIONS["add"](x, b), y_idx),
     "confusion_matrix": confusion_matrix,
 }
 
@@ -128,12 +126,10 @@ def find_padding(border_mode, sizes, dilation):
     return [tuple(map(int, p)) if isinstance(p, tuple | list) else (int(p), int(p)) for p in pads]
 
 
-def move_channels_last(x):
-    return pel.transpose(x, (0, *range(2, x.ndim), 1))
-
-
-def move_channels_first(x):
-    return pel.transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+def find_geometry(sizes, border_mode, subsample, filter_dilation):
+    """Return strides, padding and dilation as pellucid takes them, for a kernel of these sizes."""
+    dilation = as_numbers(filter_dilation, len(sizes))
+    return as_numbers(subsample, len(sizes)), tuple(find_padding(border_mode, sizes, dilation)), dilation
 
 
 def flip(w):
@@ -175,11 +171,10 @@ def convolve(
     w = declare_shape(filters, filter_shape)
     if w.ndim != x.ndim:
         raise ShapeError(f"Expected filters of {x.ndim} dimensions. Received: {w}, of {w.ndim}")
-    rank, dtype = x.ndim - 2, upcast(x.dtype, w.dtype)
-    steps = as_numbers(filter_dilation, rank)
-    padding = find_padding(border_mode, w.expr.shape[2:], steps)
-    data, kernel = move_channels_last(cast_expr(x, dtype)), convert_kernel(cast_expr(w, dtype), filter_flip)
-    return wrap(move_channels_first(pel.conv(data, kernel, as_numbers(subsample, rank), padding, steps, num_groups)))
+    geometry = find_geometry(w.expr.shape[2:], border_mode, subsample, filter_dilation)
+    x, w = cast_alike(x, w)
+    output = pel.conv(pel.moveaxis(x, 1, -1), convert_kernel(w, filter_flip), *geometry, num_groups)
+    return wrap(pel.moveaxis(output, -1, 1))
 
 
 def differentiate_input(
@@ -188,24 +183,17 @@ def differentiate_input(
 ):  # fmt: skip
     """Gradient of a convolution with respect to its input: the transposed convolution."""
     refuse_unshared(unshared)
-    g, w = as_tensor_variable(output_grad), declare_shape(filters, filter_shape)
-    rank, dtype = g.ndim - 2, upcast(g.dtype, w.dtype)
-    steps = as_numbers(filter_dilation, rank)
-    strides = as_numbers(subsample if input_dilation is None else input_dilation, rank)
-    padding = find_padding(border_mode, w.expr.shape[2:], steps)
-    if isinstance(input_shape, Variable):
-        given = as_shape(input_shape, rank + 2)
-    else:
-        given = [s if s is None else as_size(s) for s in input_shape or [None] * rank]
-    windows = zip(given[-rank:], g.expr.shape[2:], w.expr.shape[2:], steps, strides, padding, strict=True)
+    g, w = cast_alike(output_grad, declare_shape(filters, filter_shape))
+    subsample = subsample if input_dilation is None else input_dilation
+    geometry = find_geometry(w.shape[2:], border_mode, subsample, filter_dilation)
+    given = [input_shape[axis] for axis in range(2 - g.ndim, 0)] if input_shape else [None] * (g.ndim - 2)
     sizes = [  # unknown sizes are those that a transposed convolution gives
-        s if s is not None else (n - 1) * step + (k - 1) * d + 1 - sum(pads) for s, n, k, d, step, pads in windows
+        (n - 1) * step + (k - 1) * d + 1 - sum(pads) if size is None else as_size(size)
+        for size, n, k, step, pads, d in zip(given, g.shape[2:], w.shape[2:], *geometry, strict=True)
     ]
-    like = pel.zeros((g.expr.shape[0], *sizes, w.expr.shape[1] * num_groups), dtype=dtype)
-    data, kernel = move_channels_last(cast_expr(g, dtype)), convert_kernel(cast_expr(w, dtype), filter_flip)
-    return wrap(
-        move_channels_first(pel.conv_input_gradient(data, kernel, like, strides, tuple(padding), steps, num_groups))
-    )
+    like = pel.zeros((g.shape[0], *sizes, w.shape[1] * num_groups), dtype=w.dtype)
+    operands = pel.moveaxis(g, 1, -1), convert_kernel(w, filter_flip), like
+    return wrap(pel.moveaxis(pel.conv_input_gradient(*operands, *geometry, num_groups), -1, 1))
 
 
 class GradientOp:
@@ -216,9 +204,8 @@ class GradientOp:
         num_groups=1, unshared=False,
     ):  # fmt: skip
         refuse_unshared(unshared)
-        self.imshp, self.kshp, self.filter_flip = imshp, kshp, filter_flip
-        self.options = {"border_mode": border_mode, "subsample": subsample, "num_groups": num_groups}
-        self.options |= {"filter_dilation": filter_dilation}
+        self.imshp, self.kshp, self.filter_flip, self.num_groups = imshp, kshp, filter_flip, num_groups
+        self.geometry = border_mode, subsample, filter_dilation
 
 
 class InputGradient(GradientOp):
@@ -226,22 +213,22 @@ class InputGradient(GradientOp):
 
     def __call__(self, kern, topgrad, shape=None, add_assert_shape=True):
         sizes = shape if shape is not None else self.imshp and self.imshp[2:]
-        return differentiate_input(topgrad, kern, sizes, self.kshp, filter_flip=self.filter_flip, **self.options)
+        border_mode, subsample, filter_dilation = self.geometry
+        return differentiate_input(
+            topgrad, kern, sizes, self.kshp, border_mode, subsample, self.filter_flip, filter_dilation, self.num_groups
+        )
 
 
 class KernelGradient(GradientOp):
     """``AbstractConv2d_gradWeights``."""
 
     def __call__(self, img, topgrad, shape, add_assert_shape=True):
-        x, g = as_tensor_variable(img), as_tensor_variable(topgrad)
-        rank, dtype = x.ndim - 2, upcast(x.dtype, g.dtype)
-        steps, sizes = as_numbers(self.options["filter_dilation"], rank), as_shape(shape)[-rank:]
-        padding = tuple(find_padding(self.options["border_mode"], sizes, steps))
-        groups = self.options["num_groups"]
-        like = pel.zeros((*sizes, x.expr.shape[1] // groups, g.expr.shape[1]), dtype=dtype)
-        operands = (move_channels_last(cast_expr(v, dtype)) for v in (x, g))
-        strides = as_numbers(self.options["subsample"], rank)
-        found = pel.conv_kernel_gradient(*operands, like, strides, padding, steps, groups)
+        x, g = cast_alike(img, topgrad)
+        rank = x.ndim - 2
+        sizes = as_shape(shape)[-rank:]
+        like = pel.zeros((*sizes, x.shape[1] // self.num_groups, g.shape[1]), dtype=x.dtype)
+        operands = pel.moveaxis(x, 1, -1), pel.moveaxis(g, 1, -1), like
+        found = pel.conv_kernel_gradient(*operands, *find_geometry(sizes, *self.geometry), self.num_groups)
         w = pel.transpose(found, (rank + 1, rank, *range(rank)))
         return wrap(flip(w) if self.filter_flip else w)
 
@@ -319,16 +306,13 @@ def pool_images(x, size, steps, pads, ignore_border, mode):
         for c, (n, s, step) in zip(counts, axes, strict=True)
     ]
     widths = [(0, 0), *((p, p + e) for p, e in zip(pads, ends, strict=True)), (0, 0)]
-    if mode == "max":
-        pooled = pel.max_pool(
-            pel.pad(x, widths, constant_values=-float("inf")) if any(map(any, widths)) else x, size, steps
-        )
-    else:
-        pooled = pel.sum_pool(pel.pad(x, widths), size, steps)
-        if mode == "average_exc_pad" or (mode == "average_inc_pad" and any(ends)):
-            pooled = pooled / pel.sum_pool(pel.pad(pel.ones_like(x), widths), size, steps)
-        elif mode == "average_inc_pad":
-            pooled = pooled / math.prod(size)
+    border = -math.inf if mode == "max" else 0
+    padded = pel.pad(x, widths, constant_values=border) if any(map(any, widths)) else x
+    pooled = (pel.max_pool if mode == "max" else pel.sum_pool)(padded, size, steps)
+    if mode == "average_exc_pad" or (mode == "average_inc_pad" and any(ends)):
+        pooled = pooled / pel.sum_pool(pel.pad(pel.ones_like(x), widths), size, steps)
+    elif mode == "average_inc_pad":
+        pooled = pooled / math.prod(size)
     for axis, count in enumerate(counts):
         if count is not None and not isinstance(count, int):
             pooled = pooled[(slice(None),) * (axis + 1) + (slice(count),)]
@@ -377,9 +361,8 @@ def batch_normalization_train(
     for old, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         if old is not None:
             old = as_tensor_variable(old)
-            results.append(
-                old * (1 - running_average_factor) + new.reshape(old.shape, old.ndim) * running_average_factor
-            )
+            new = new.reshape(old.shape, old.ndim)
+            results.append(old * (1 - running_average_factor) + new * running_average_factor)
     return tuple(results)
 
 

@@ -93,13 +93,13 @@ class RandomStreams:
         """Number of successes in ``n`` trials."""
         q = p if prob is None else prob
         q = q if isinstance(q, int | float) else as_tensor_variable(q).expr
-        trials = [int(n)] * (n != 1)
-        return self._draw(
-            lambda g, shape: pel.sum(pel.cast(g.bernoulli(q, (*trials, *(shape or ()))), "int64"), axis=0)
-            if trials
-            else g.bernoulli(q, shape),
-            size, ndim, dtype,
-        )  # fmt: skip
+
+        def draw(g, shape):
+            if n == 1:
+                return g.bernoulli(q, shape)
+            return pel.sum(pel.cast(g.bernoulli(q, (int(n), *(shape or ()))), "int64"), axis=0)
+
+        return self._draw(draw, size, ndim, dtype)
 
     def random_integers(self, size=(), low=0, high=1, ndim=None, dtype="int64"):
         """Integers from ``low`` to ``high``, both included."""

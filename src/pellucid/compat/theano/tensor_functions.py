@@ -1,7 +1,6 @@
 """Functions of ``theano.tensor``, as tables from their names to functions of pellucid, and the methods of variables."""
 
 import functools
-import math
 
 import numpy as np
 
@@ -16,8 +15,10 @@ from pellucid.compat.theano.variables import (
     as_shape,
     as_size,
     as_tensor_variable,
+    cast_alike,
     cast_expr,
     contains_variable,
+    expr,
     get_dtype,
     get_length,
     make_constant,
@@ -29,73 +30,45 @@ from pellucid.compat.theano.variables import (
 from pellucid.graph.errors import OptionError, ShapeError, UseError
 
 REAL_NAMES = """exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan arcsin arccos arctan arcsinh arccosh arctanh sinh
-cosh tanh erf erfc erfcx erfinv gammaln deg2rad rad2deg arctan2 sigmoid softplus softsign"""
+cosh tanh erf erfc erfcx erfinv gammaln deg2rad rad2deg arctan2 sigmoid softplus softsign reciprocal det
+cholesky solve"""
 REAL = {name: getattr(pel, name) for name in REAL_NAMES.split()} | {
-    "inv": lambda x: 1 / x,
-    "reciprocal": lambda x: 1 / x,
+    "inv": pel.reciprocal,
     "psi": pel.digamma,
     "tri_gamma": lambda x: pel.polygamma(1, x),
     "gamma": lambda x: pel.exp(pel.gammaln(x)),
     "xlogx": lambda x: pel.xlogy(x, x),
     "xlogy0": pel.xlogy,
     "matrix_inverse": pel.linalg.inv,
-    "det": pel.linalg.det,
-    "cholesky": pel.linalg.cholesky,
-    "solve": pel.linalg.solve,
     "solve_lower_triangular": lambda a, b: pel.linalg.solve_triangular(a, b, lower=True),
     "solve_upper_triangular": lambda a, b: pel.linalg.solve_triangular(a, b, lower=False),
 }
 """Functions of real numbers; integers become floating-point numbers."""
 
-SAME = {
+SAME_NAMES = """square trunc floor ceil maximum minimum mod power clip dot outer inner kron isnan isinf isclose
+allclose"""
+SAME = {name: getattr(pel, name) for name in SAME_NAMES.split()} | {
     "abs_": pel.abs,
     "neg": pel.negative,
     "sqr": pel.square,
-    "square": pel.square,
     "sgn": pel.sign,
-    "trunc": pel.trunc,
-    "floor": pel.floor,
-    "ceil": pel.ceil,
-    "tensor_copy": lambda x: x,
-    "conj": lambda x: x,
-    "real": lambda x: x,
     "sub": pel.subtract,
-    "maximum": pel.maximum,
-    "minimum": pel.minimum,
     "int_div": pel.floor_divide,
     "floor_div": pel.floor_divide,
-    "mod": pel.remainder,
     "pow": pel.power,
-    "power": pel.power,
-    "clip": pel.clip,
-    "dot": pel.dot,
-    "outer": pel.outer,
-    "inner": pel.inner,
-    "kron": pel.kron,
-}
-"""Functions that compute in the common dtype of their operands; comparisons do too, and give booleans."""
-
-COMPARISONS = {
     "eq": pel.equal,
     "neq": pel.not_equal,
     "lt": pel.less,
     "le": pel.less_equal,
     "gt": pel.greater,
     "ge": pel.greater_equal,
-    "isnan": pel.isnan,
-    "isinf": pel.isinf,
-    "isclose": pel.isclose,
-    "allclose": pel.allclose,
+    **dict.fromkeys(("tensor_copy", "conj", "real"), lambda x: x),
 }
+"""Functions that compute in the common dtype of their operands; comparisons do too, and give booleans."""
 
 FUNCTIONS = {name: functools.partial(apply_real, f) for name, f in REAL.items()}
-FUNCTIONS |= {name: functools.partial(apply, f) for name, f in (SAME | COMPARISONS).items()}
+FUNCTIONS |= {name: functools.partial(apply, f) for name, f in SAME.items()}
 """Functions of variables by name: elementwise ones, and those of the tables below."""
-
-
-def expr(x):
-    """Return the expression of a variable, a number or an array."""
-    return as_tensor_variable(x).expr
 
 
 def add(*terms):
@@ -142,10 +115,6 @@ def switch(cond, ift, iff):
 # Reductions
 
 
-def as_axes(axis):
-    return tuple(map(int, axis)) if isinstance(axis, list | tuple) else None if axis is None else int(axis)
-
-
 def widen(dtype):
     """Return the dtype of a sum: integers of 64 bits for smaller ones."""
     kind = np.dtype(dtype).kind
@@ -158,7 +127,7 @@ def make_reduction(function, choose_dtype):
     def reduce_axes(x, axis=None, dtype=None, op=False, keepdims=False, acc_dtype=None):
         kept = get_dtype(dtype) if dtype else choose_dtype(expr(x).dtype)
         source = cast_expr(x, get_dtype(acc_dtype) if acc_dtype else kept)
-        return cast(wrap(function(source, axis=as_axes(axis), keepdims=keepdims)), kept)
+        return cast(function(source, axis=axis, keepdims=keepdims), kept)
 
     return reduce_axes
 
@@ -176,9 +145,9 @@ def prod(x, axis=None, dtype=None, keepdims=False, acc_dtype=None, no_zeros_in_i
 
 def find_extremum(function):
     def compute(x, axis=None, keepdims=False):
-        axes = as_axes(axis)
-        axes = axes[0] if isinstance(axes, tuple) and len(axes) == 1 else None if isinstance(axes, tuple) else axes
-        return cast(wrap(function(expr(x), axis=axes, keepdims=keepdims)), "int64")
+        if isinstance(axis, list | tuple):
+            axis = axis[0] if len(axis) == 1 else None
+        return cast(function(expr(x), axis=axis, keepdims=keepdims), "int64")
 
     return compute
 
@@ -188,23 +157,12 @@ argmax, argmin = find_extremum(pel.argmax), find_extremum(pel.argmin)
 
 def norm(x, L=2, axis=None, keepdims=False):
     """Norm of order ``L`` of all elements, or along an axis."""
-    e, options = cast_expr(x, as_real(expr(x).dtype)), {"axis": as_axes(axis), "keepdims": keepdims}
-    if L == 0:
-        return wrap(pel.sum(pel.cast(e != 0, e.dtype), **options))
-    if math.isinf(L):
-        return wrap((pel.max if L > 0 else pel.min)(pel.abs(e), **options))
-    return wrap(pel.sum(pel.abs(e) ** L, **options) ** (1.0 / L) if L != 2 else pel.sqrt(pel.sum(e * e, **options)))
-
-
-def make_extremum(function, dtype=None):
-    return lambda x, axis=None, keepdims=False: wrap(
-        function(cast_expr(x, dtype or expr(x).dtype), as_axes(axis), keepdims)
-    )
+    return wrap(pel.vector_norm(cast_expr(x, as_real(expr(x).dtype)), axis, L, keepdims))
 
 
 def make_deviation(function):
     return lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
-        function(cast_expr(x, as_real(expr(x).dtype)), as_axes(axis), ddof, keepdims)
+        function(cast_expr(x, as_real(expr(x).dtype)), axis, ddof, keepdims)
     )
 
 
@@ -214,11 +172,8 @@ def lift(function):
 
 
 FUNCTIONS |= {name: make_deviation(getattr(pel, name)) for name in ("var", "std")}
-FUNCTIONS |= {name: make_extremum(getattr(pel, name)) for name in ("max", "min")}
-FUNCTIONS |= {name: make_extremum(getattr(pel, name), "bool") for name in ("all", "any")}
-LIFTED = "cumsum cumprod diff swapaxes tril triu diag diagonal flatnonzero"
+LIFTED = "max min ptp all any cumsum cumprod diff swapaxes squeeze tril triu diag diagonal trace flatnonzero"
 FUNCTIONS |= {name: lift(getattr(pel, name)) for name in LIFTED.split()} | {
-    "ptp": lambda x, axis=None: wrap(pel.ptp(expr(x), as_axes(axis))),
     "max_and_argmax": lambda x, *args, **options: [f(x, *args, **options) for f in (FUNCTIONS["max"], argmax)],
 }
 
@@ -268,13 +223,6 @@ def addbroadcast(x, *axes):
     return as_tensor_variable(x) if sizes == tuple(e.shape) else wrap(pel.reshape(e, sizes))
 
 
-def squeeze(x, axis=None):
-    """Without the axes that are known to have length 1."""
-    e = expr(x)
-    ones = tuple(a for a, d in enumerate(e.shape) if d == 1) if axis is None else as_axes(axis)
-    return wrap(pel.squeeze(e, axis=ones)) if ones != () else wrap(e)
-
-
 def concatenate(tensor_list, axis=0):
     """Tensors joined along an axis."""
     parts = [as_tensor_variable(t) for t in tensor_list]
@@ -284,8 +232,7 @@ def concatenate(tensor_list, axis=0):
     elements = [get_elements(p) for p in parts]
     if all(e is not None for e in elements):
         return make_vector([one for e in elements for one in e])
-    dtype = upcast(*(p.dtype for p in parts))
-    return wrap(pel.concatenate([cast_expr(p, dtype) for p in parts], axis=int(unwrap_constant(axis))))
+    return wrap(pel.concatenate(cast_alike(*parts), axis=int(unwrap_constant(axis))))
 
 
 def unwrap_constant(value):
@@ -505,6 +452,12 @@ def batched_tensordot(x, y, axes=2):
     return apply(lambda x, y: pel.einsum(pattern, x, y), x, y)
 
 
+def make_diagonal(function, rows, columns, k, dtype):
+    """Return a matrix that a diagonal determines; it is square if the number of columns is None."""
+    columns = rows if columns is None else columns
+    return wrap(function(as_size(rows), as_size(columns), as_size(k), get_dtype(dtype)))
+
+
 def make_like(function):
     return lambda model, dtype=None, opt=False: wrap(function(expr(model), dtype and get_dtype(dtype)))
 
@@ -516,18 +469,11 @@ FUNCTIONS |= {
     "ones_like": make_like(pel.ones_like),
     "fill": lambda a, b: wrap(pel.broadcast_like(expr(b), expr(a))),
     "alloc": lambda value, *shape: wrap(pel.full(as_shape(shape), expr(value))),
-    "eye": lambda n, m=None, k=0, dtype=None: wrap(
-        pel.eye(as_size(n), as_size(n if m is None else m), as_size(k), get_dtype(dtype))
-    ),
+    "eye": lambda n, m=None, k=0, dtype=None: make_diagonal(pel.eye, n, m, k, dtype),
     "identity_like": lambda x: FUNCTIONS["eye"](*as_tensor_variable(x).shape, dtype=expr(x).dtype),
-    "tri": lambda N, M=None, k=0, dtype=None: wrap(
-        pel.tri(as_size(N), as_size(N if M is None else M), as_size(k), get_dtype(dtype))
-    ),
-    "trace": lambda x: sum(FUNCTIONS["diagonal"](x)),
+    "tri": lambda N, M=None, k=0, dtype=None: make_diagonal(pel.tri, N, M, k, dtype),
     "bartlett": lambda M: make_constant(np.bartlett(M)),
-    "to_one_hot": lambda y, nb_class, dtype=None: cast(
-        wrap(pel.equal(expr(y)[:, None], pel.arange(as_size(nb_class))[None, :])), get_dtype(dtype)
-    ),
+    "to_one_hot": lambda y, nb_class, dtype=None: cast(expr(y)[:, None] == pel.arange(as_size(nb_class)), dtype),
     "constant": lambda x, name=None, ndim=None, dtype=None: as_tensor_variable(
         make_constant(x, dtype, name), ndim=ndim
     ),
@@ -539,41 +485,19 @@ FUNCTIONS |= {
     "xor": choose_logical(pel.logical_xor, pel.bitwise_xor),
     "invert": choose_logical(pel.logical_not, pel.invert),
     "iround": lambda x, mode=None: cast(round(x, mode), "int64"),
-    "as_tensor": as_tensor_variable,
-    "stacklists": as_tensor_variable,
+    **dict.fromkeys(("as_tensor_variable", "as_tensor", "stacklists"), as_tensor_variable),
     "mgrid": Grid(np.mgrid),
     "ogrid": Grid(np.ogrid),
 }
-DEFINED = (
-    add, mul, true_div, round, cast, switch, prod, norm, flatten, dimshuffle, addbroadcast, squeeze, concatenate, stack,
-    split, repeat, roll, choose, nonzero, unique, bincount, arange, fill_diagonal, batched_tensordot,
-    as_tensor_variable,
-)  # fmt: skip
-FUNCTIONS |= {f.__name__: f for f in DEFINED} | {"sum": sum, "mean": mean, "argmax": argmax, "argmin": argmin}
+DEFINED = """add mul true_div round cast switch sum mean prod argmax argmin norm flatten dimshuffle addbroadcast
+concatenate stack split repeat roll choose nonzero unique bincount arange fill_diagonal batched_tensordot"""
+FUNCTIONS |= {name: globals()[name] for name in DEFINED.split()}
 
-OPERATORS = {
-    "add": add,
-    "sub": FUNCTIONS["sub"],
-    "mul": mul,
-    "truediv": true_div,
-    "div": true_div,
-    "floordiv": FUNCTIONS["int_div"],
-    "mod": FUNCTIONS["mod"],
-    "pow": FUNCTIONS["pow"],
-    "and": FUNCTIONS["and_"],
-    "or": FUNCTIONS["or_"],
-    "xor": FUNCTIONS["xor"],
-    "matmul": FUNCTIONS["dot"],
-}
-OTHER_OPERATORS = {
-    "__neg__": FUNCTIONS["neg"],
-    "__abs__": FUNCTIONS["abs_"],
-    "__pos__": lambda x: x,
-    "__invert__": FUNCTIONS["invert"],
-    "__getitem__": getitem,
-    "__divmod__": lambda x, y: (x // y, x % y),
-    **{f"__{name}__": FUNCTIONS[name] for name in ("lt", "le", "gt", "ge")},
-}
+OPERATORS = "neg=neg abs=abs_ invert=invert lt=lt le=le gt=gt ge=ge"
+"""Operators and their functions."""
+REFLECTED_OPERATORS = """add=add sub=sub mul=mul truediv=true_div div=true_div floordiv=int_div mod=mod pow=pow and=and_
+or=or_ xor=xor matmul=dot"""
+"""Operators that have a reflected form, such as ``__radd__``, and their functions."""
 METHODS = """sum prod mean var std max min argmax argmin all any ptp norm cumsum cumprod reshape flatten dimshuffle
 transpose swapaxes squeeze take choose nonzero nonzero_values sort argsort repeat diagonal dot clip round
 trunc zeros_like ones_like exp log sqrt conj fill tile diag trace compress"""
@@ -591,9 +515,12 @@ def make_operator(function, reflected=False):
 def attach_methods():
     """Give variables their operators and methods."""
     methods = {name: lambda *a, f=FUNCTIONS[name], **k: f(*a, **k) for name in METHODS.split()}
-    methods |= {name: lambda *a, f=f: f(*a) for name, f in OTHER_OPERATORS.items()}
-    methods |= {f"__{name}__": make_operator(f) for name, f in OPERATORS.items()}
-    methods |= {f"__r{name}__": make_operator(f, reflected=True) for name, f in OPERATORS.items()}
+    for operator, name in (pair.split("=") for pair in OPERATORS.split()):
+        methods[f"__{operator}__"] = lambda *a, f=FUNCTIONS[name]: f(*a)
+    for operator, name in (pair.split("=") for pair in REFLECTED_OPERATORS.split()):
+        methods[f"__{operator}__"] = make_operator(FUNCTIONS[name])
+        methods[f"__r{operator}__"] = make_operator(FUNCTIONS[name], reflected=True)
+    methods |= {"__getitem__": getitem, "__pos__": lambda x: x, "__divmod__": lambda x, y: (x // y, x % y)}
     methods |= {"astype": cast, "copy": lambda x, **options: x}
     for name, method in methods.items():
         setattr(TensorBase, name, method)

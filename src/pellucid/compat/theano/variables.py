@@ -13,15 +13,9 @@ from pellucid.graph.expr import Constant, Expr, Input, Shared
 from pellucid.graph.foreign_names import FOREIGN_METHODS
 from pellucid.graph.traversal import topological
 
-TYPE_NAMES = {
-    (): "scalar",
-    (False,): "vector",
-    (False, True): "col",
-    (True, False): "row",
-    (False, False): "matrix",
-    (False,) * 3: "3D",
-    (False,) * 4: "4D",
-}
+PATTERNS = {"scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False)}
+"""For each axis of a type, whether its length is 1 and it broadcasts, by the name of the type."""
+TYPE_NAMES = {pattern: name for name, pattern in PATTERNS.items()} | {(False,) * n: f"{n}D" for n in (3, 4)}
 INTEGERS = ("int8", "int16", "int32", "int64", "uint64")
 SMALL_INTEGERS = ("bool", "int8", "int16", "uint8", "uint16")
 """Dtypes of which real functions are float32; those of larger integers are float64."""
@@ -267,10 +261,8 @@ def remember_sources(expr, origins):
 
 def get_sources(results):
     """Return the leaves from which the parts of expressions were made."""
-    found = set()
-    for e in topological(results) if _sources else ():
-        found.update(_sources.get(id(e), ()))
-    return frozenset(found)
+    parts = topological(results) if _sources else ()
+    return frozenset().union(*(_sources.get(id(e), ()) for e in parts))
 
 
 def wrap(expr, name=None):
@@ -310,9 +302,8 @@ def as_tensor_variable(x, name=None, ndim=None):
         found = wrap(x, name)
     elif isinstance(x, list | tuple) and contains_variable(x):
         parts = [as_tensor_variable(e) for e in x]
-        dtype = upcast(*(p.dtype for p in parts))
         is_vector = all(p.ndim == 0 for p in parts)
-        found = make_vector(parts) if is_vector else wrap(pel.stack([cast_expr(p, dtype) for p in parts]))
+        found = make_vector(parts) if is_vector else wrap(pel.stack(cast_alike(*parts)))
     else:
         found = make_constant(x, name=name)
     if ndim is None or found.ndim == ndim:
@@ -320,6 +311,16 @@ def as_tensor_variable(x, name=None, ndim=None):
     if found.ndim > ndim:
         raise ShapeError(f"Expected at most {ndim} dimensions. Received: {found}, of {found.ndim}")
     return wrap(pel.reshape(found.expr, (*[1] * (ndim - found.ndim), *found.expr.shape)))
+
+
+def expr(x):
+    """Return the expression of a variable, a number or an array."""
+    return as_tensor_variable(x).expr
+
+
+def list_variables(variables):
+    """Return a list for one variable or several."""
+    return [as_tensor_variable(v) for v in (variables if isinstance(variables, list | tuple) else [variables])]
 
 
 def contains_variable(values):
@@ -330,8 +331,7 @@ def make_vector(elements):
     """Return a vector of scalars, which remembers them."""
     if not elements:
         return make_constant(np.zeros(0, "int64"))
-    dtype = upcast(*(e.dtype for e in elements))
-    parts = [cast_expr(e, dtype) for e in elements]
+    parts = cast_alike(*elements)
     vector = TensorVariable(pel.stack(parts))
     vector.elements = list(map(wrap, parts))
     return vector
@@ -349,6 +349,13 @@ def cast_expr(x, dtype):
     if x.expr.dtype == np.dtype(dtype):
         return x.expr
     return pel.constant(x.data.astype(dtype)) if isinstance(x, TensorConstant) else pel.cast(x.expr, dtype)
+
+
+def cast_alike(*operands, dtype=None):
+    """Return the expressions of variables in their common dtype or in another one."""
+    variables = [as_tensor_variable(o) for o in operands]
+    dtype = dtype or upcast(*(v.dtype for v in variables))
+    return [cast_expr(v, dtype) for v in variables]
 
 
 def as_shape(shape, ndim=None):
@@ -373,9 +380,7 @@ def as_size(size):
 
 def apply(function, *operands, dtype=None):
     """Call a function of pellucid on variables, cast to their common dtype or to another one."""
-    variables = [as_tensor_variable(o) for o in operands]
-    dtype = dtype or upcast(*(v.dtype for v in variables))
-    return wrap(function(*(cast_expr(v, dtype) for v in variables)))
+    return wrap(function(*cast_alike(*operands, dtype=dtype)))
 
 
 def apply_real(function, *operands):
