@@ -1,6 +1,5 @@
 """Callbacks of Keras 1 over those of pellucid."""
 
-from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.training import callbacks as ours
 from pellucid.training.callbacks import CSVLogger, History, TensorBoard
 
@@ -65,4 +64,3 @@ ADVICE = {
     "LambdaCallback": "Subclass keras.callbacks.Callback",
     "ReduceLROnPlateau": "pel.callbacks.ReduceLROnPlateau reduces after one epoch less",
 }
-add_missing_name_errors(globals(), "keras.callbacks", ADVICE)

@@ -12,7 +12,6 @@ import pellucid as pel
 from pellucid.compat.keras import backend, layers, named_objects, optimizers
 from pellucid.compat.keras.layers import GraphAttributes, KerasLayer, make_name
 from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.programs import RECORDER
 from pellucid.graph.errors import ShapeError, StorageError
 from pellucid.model.errors import ModelError
@@ -99,8 +98,7 @@ class KerasModel(GraphAttributes, pel.Model):
 
     def predict(self, x, batch_size=32, verbose=0):
         result = super().predict(self.to_batch(x), batch_size)
-        if RECORDER.enabled:
-            RECORDER.add("model.predict", next(reversed(self.predictors.values())))
+        RECORDER.add("model.predict", next(reversed(self.predictors.values())))
         return result
 
     def predict_classes(self, x, batch_size=32, verbose=1):
@@ -241,7 +239,12 @@ def resolve(value, get):
         return {key: resolve(v, get) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [resolve(v, get) for v in value]
-    return None if value is None else get(value)
+    return get(value)
+
+
+def slice_X(X, start=None, stop=None):
+    rows = start if hasattr(start, "__len__") else slice(start, stop)
+    return [x[rows] for x in X] if isinstance(X, list) else X[rows]
 
 
 def to_targets(y):
@@ -255,9 +258,5 @@ acc = lambda y_true, y_pred: metrics.binary_accuracy(y_true, y_pred)  # with the
 acc.__name__ = "acc"
 unwrap = lambda values: values[0] if isinstance(values, (list, tuple)) and len(values) == 1 else values
 count_rows = lambda x: len(x[0] if isinstance(x, list) else x)
-pick = lambda x, start, stop: x[start] if hasattr(start, "__len__") else x[start:stop]
-slice_X = lambda X, start=None, stop=None: (
-    [pick(x, start, stop) for x in X] if isinstance(X, list) else pick(X, start, stop)
-)
 SAVED = "model.save(path) and load_model(path) keep layers, weights and optimizer"
-add_missing_name_errors(globals(), "keras.models", dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED))
+ADVICE = dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED)

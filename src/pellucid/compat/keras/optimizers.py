@@ -5,7 +5,6 @@ Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds 
 
 import pellucid as pel
 from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.expr import as_expr
 from pellucid.nn import optimizers as ours
 from pellucid.nn.dtypes import to_dtype
@@ -22,8 +21,6 @@ class Optimizer(ours.Optimizer):
             given["global_clipnorm"] = given.pop("clipnorm")
         if "nesterov" in given:
             given["nesterov"] = bool(a["nesterov"] and a["momentum"])
-        if isinstance(self, ours.Adagrad):
-            given["initial_accumulator_value"] = 0.0
         super().__init__(a["lr"], **given)
         self.use_shared_learning_rate()
 
@@ -57,4 +54,4 @@ for _base, _text, _attributes in (
 
 globals().update({kind.__name__: kind for kind in NAMED.values()})
 get = lambda identifier: get_by_name("optimizer", identifier, NAMED) if isinstance(identifier, str) else identifier
-add_missing_name_errors(globals(), "keras.optimizers", {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"})
+ADVICE = {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"}

@@ -9,7 +9,6 @@ import numpy as np
 from pellucid.compat.imutils.paths import list_files
 from pellucid.compat.keras import backend
 from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.optional_packages import require_packages
 
@@ -114,6 +113,3 @@ class BatchIterator:
 
     __iter__ = lambda self: self
     __next__ = next = lambda self: next(self.batches)
-
-
-add_missing_name_errors(globals(), "keras.preprocessing.image")
