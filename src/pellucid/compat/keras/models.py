@@ -49,10 +49,9 @@ class KerasModel(GraphAttributes, pel.Model):
     @property
     def metrics_names(self):
         outputs = self.compile_config.for_outputs(self.output_names)
-        if len(outputs) == 1:
-            return ["loss", *outputs[0].metrics]
-        names = [f"{output.name}_{metric}" for output in outputs for metric in output.metrics]
-        return ["loss", *(f"{output.name}_loss" for output in outputs), *names]
+        losses = [f"{output.name}_loss" for output in outputs] if len(outputs) > 1 else []
+        names = [f"{output.name}_{metric}" if losses else metric for output in outputs for metric in output.metrics]
+        return ["loss", *losses, *names]
 
     def fit(self, *args, **keywords):
         a = bind(KerasModel.fit, FIT, args, keywords, NEWER)
@@ -65,11 +64,10 @@ class KerasModel(GraphAttributes, pel.Model):
         a = bind(KerasModel.fit_generator, FIT_GENERATOR, args, keywords, NEWER)
         options = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
         batches, size = self.open_batches(a["generator"], a["samples_per_epoch"])
-        held, steps = a["validation_data"], None
-        if a["nb_val_samples"] is not None:
-            held, steps = self.open_batches(held, a["nb_val_samples"])[0].values()
-        elif held is not None:
-            held = self.to_batch(tuple(held))
+        if a["nb_val_samples"] is None:
+            held, steps = a["validation_data"] and self.to_batch(tuple(a["validation_data"])), None
+        else:
+            held, steps = self.open_batches(a["validation_data"], a["nb_val_samples"])[0].values()
         options |= {"x": batches["x"], "steps_per_epoch": batches["steps"], "validation_data": held}
         return self.train(a["samples_per_epoch"], size, validation_steps=steps, **options)
 
@@ -160,8 +158,7 @@ class KerasModel(GraphAttributes, pel.Model):
         with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
             groups = [root[name] for name in root.attrs["layer_names"]]
-            found = [[np.array(group[name]) for name in group.attrs["weight_names"]] for group in groups]
-        weights = list(itertools.chain.from_iterable(found))
+            weights = [np.array(group[name]) for group in groups for name in group.attrs["weight_names"]]
         own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
         if shapes != own:
             raise ShapeError(f"{self.name} has weights of shapes {own}. Received: {shapes} in {filepath}")
