@@ -20,7 +20,7 @@ NAMES = """
 abs all any arange cos equal exp eye greater greater_equal log logsumexp max maximum mean min minimum not_equal
 ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose var zeros_like reshape
 one_hot clip dot pow:power lesser:less lesser_equal:less_equal repeat_elements:repeat permute_dimensions:transpose
-switch:where in_train_phase:training_only
+switch:where in_train_phase:training_only flatten:ravel cast
 """  # of functions with the same arguments, and their names in pellucid if they differ
 for _pair in NAMES.split():
     globals()[_pair.partition(":")[0]] = getattr(pel, _pair.rpartition(":")[2])
@@ -53,13 +53,11 @@ draw_seed = lambda: int(np.random.randint(2**31 - 1))  # from the generator that
 argmax = functools.partial(pel.argmax, axis=-1)
 backend = lambda: "theano" if SETTINGS["ordering"] == "th" else "tensorflow"
 batch_flatten = lambda x: x.reshape(x.shape[0], -1)
-cast = lambda x, dtype: as_expr(x).astype(dtype)
 categorical_crossentropy = lambda output, target: losses.categorical_crossentropy(target, output)
 concatenate = lambda tensors, axis=-1: pel.concatenate(tensors, axis=axis)
 epsilon = lambda: 1e-7
 eval = lambda x: as_expr(x).eval()
 expand_dims = lambda x, dim=-1: pel.expand_dims(x, axis=dim)
-flatten = lambda x: x.reshape(-1)
 floatx = lambda: pel.config.floatx
 get_value = lambda x: x.get_value() if isinstance(x, Shared) else np.asarray(x)
 image_dim_ordering = lambda: SETTINGS["ordering"]

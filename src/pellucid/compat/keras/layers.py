@@ -214,9 +214,8 @@ def embed(self, x):
     return attach_mask(vectors, x != 0) if self.mask_zero else vectors
 
 
-PENALTIES = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None"
-START, ORDERED = "init='glorot_uniform' activation=None", "dim_ordering='default'"
-REST, VALID = f"{PENALTIES} bias=True", "border_mode='valid'"
+START, ORDERED, VALID = "init='glorot_uniform' activation=None", "dim_ordering='default'", "border_mode='valid'"
+REST = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None bias=True"
 POOL = f"strides=None {VALID} {ORDERED}"
 GATES = "activation='tanh' inner_activation='hard_sigmoid'"
 UNITS = "output_dim init='glorot_uniform' inner_init='orthogonal'"
