@@ -60,7 +60,5 @@ class LearningRateScheduler(ours.LearningRateScheduler):
         """Leave the learning rate out of the history."""
 
 
-ADVICE = {
-    "LambdaCallback": "Subclass keras.callbacks.Callback",
-    "ReduceLROnPlateau": "pel.callbacks.ReduceLROnPlateau reduces after one epoch less",
-}
+ADVICE = {"LambdaCallback": "Subclass keras.callbacks.Callback"}
+ADVICE["ReduceLROnPlateau"] = "pel.callbacks.ReduceLROnPlateau reduces after one epoch less"

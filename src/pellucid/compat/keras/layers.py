@@ -14,7 +14,7 @@ import numpy as np
 import pellucid as pel
 from pellucid import nn
 from pellucid.compat.keras import backend, named_objects
-from pellucid.compat.keras.named_objects import activations, bind, constraints, make_signature, regularizers
+from pellucid.compat.keras.named_objects import activations, bind, constraints, regularizers
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.ops.permute import moveaxis
 from pellucid.nn.masks import attach_mask, find_mask
@@ -182,7 +182,7 @@ class KerasLayer(GraphAttributes, nn.Layer):
 class Layer(KerasLayer):
     """Base of layers of scripts: ``build`` receives shapes, and ``call`` receives expressions and their mask."""
 
-    signature, own_names, newer, renames = make_signature(COMMON), [], {}, {}
+    signature, own_names, newer, renames = COMMON, [], {}, {}
     merges, keeps_mask, supports_masking, __new__ = True, False, False, nn.Layer.__new__
 
     def __init_subclass__(cls):
@@ -228,10 +228,9 @@ Reshape target_shape | RepeatVector n | Masking mask_value=0.0 | Lambda function
 Flatten | LeakyReLU alpha=0.3 | ELU alpha=1.0 | ThresholdedReLU:ReLU theta=1.0 | PReLU init='zero' shared_axes=None |
 BatchNormalization epsilon=1e-3 mode=0 axis=-1 momentum=0.99 beta_init='zero' gamma_init='one' |
 Embedding input_dim output_dim init='uniform' input_length=None W_regularizer=None activity_regularizer=None
-          W_constraint=None mask_zero=False dropout=0.0 |
+       W_constraint=None mask_zero=False dropout=0.0 | TimeDistributed layer | Bidirectional layer merge_mode='concat' |
 SimpleRNN {UNITS} activation='tanh' {RECURRENT} | GRU {UNITS} {GATES} {RECURRENT} |
 LSTM {UNITS} forget_bias_init='one' {GATES} {RECURRENT} |
-TimeDistributed layer | Bidirectional layer merge_mode='concat' |
 Convolution1D:Conv1D nb_filter filter_length {START} {VALID} subsample_length=1 {REST} |
 Convolution2D:Conv2D nb_filter nb_row nb_col=None {START} {VALID} subsample=(1,1) {ORDERED} {REST} |
 Convolution3D:Conv3D nb_filter kernel_dim1 kernel_dim2=None kernel_dim3=None {START} {VALID} subsample=(1,1,1)
@@ -258,7 +257,7 @@ def make_layer(names, *own):
     known, pairs = {*inspect.signature(base).parameters, "data_format"}, [pair.split(":") for pair in RENAMED.split()]
     renames = {old: new for old, new in pairs if old in own_names and old not in known and new in known}
     rest = [argument for argument in COMMON.split() if argument.partition("=")[0] not in own_names]
-    attributes = {"signature": make_signature(" ".join([*own, *rest])), "own_names": own_names}
+    attributes = {"signature": " ".join([*own, *rest]), "own_names": own_names}
     attributes |= {"renames": renames, "newer": {new: old for old, new in renames.items()}}
     attributes |= {"sequences": name in SEQUENCES.split(), "gate_order": GATE_ORDERS.get(name, ())}
     attributes |= {"__doc__": f"`{base.__name__}` of pellucid.", "__module__": __name__}

@@ -11,7 +11,7 @@ import numpy as np
 import pellucid as pel
 from pellucid.compat.keras import backend, layers, named_objects, optimizers
 from pellucid.compat.keras.layers import GraphAttributes, KerasLayer, make_name
-from pellucid.compat.keras.named_objects import bind, make_signature
+from pellucid.compat.keras.named_objects import bind
 from pellucid.compat.programs import RECORDER
 from pellucid.graph.errors import ShapeError, StorageError
 from pellucid.model.errors import ModelError
@@ -20,14 +20,10 @@ from pellucid.optional_packages import require_packages
 from pellucid.untrusted_files.reading import report_damage
 
 NEWER = {"nb_epoch": "epochs"}
-FIT = make_signature(
-    "x y batch_size=32 epochs=10 verbose=1 callbacks=None validation_split=0.0 validation_data=None shuffle=True "
-    "class_weight=None sample_weight=None initial_epoch=0"
-)
-FIT_GENERATOR = make_signature(
-    "generator samples_per_epoch epochs verbose=1 callbacks=None validation_data=None nb_val_samples=None "
-    "class_weight=None max_q_size=10 nb_worker=1 pickle_safe=False initial_epoch=0"
-)
+FIT = "x y batch_size=32 epochs=10 verbose=1 callbacks=None validation_split=0.0 validation_data=None shuffle=True "
+FIT += "class_weight=None sample_weight=None initial_epoch=0"
+FIT_GENERATOR = "generator samples_per_epoch epochs verbose=1 callbacks=None validation_data=None nb_val_samples=None "
+FIT_GENERATOR += "class_weight=None max_q_size=10 nb_worker=1 pickle_safe=False initial_epoch=0"
 
 
 class KerasModel(GraphAttributes, pel.Model):

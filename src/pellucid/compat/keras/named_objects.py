@@ -15,13 +15,12 @@ from pellucid.nn.layers.config_capture import bind_arguments
 from pellucid.nn.registry import get_by_name
 
 
-def make_signature(text):
-    """Return the signature of a constructor, without self, from a text such as ``"output_dim init='uniform'"``."""
-    return inspect.signature(eval(f"lambda {', '.join(text.split())}: None"))
+def bind(owner, parameters, args, keywords, newer):
+    """Return arguments by name, with defaults; ``newer`` has other names for them.
 
-
-def bind(owner, signature, args, keywords, newer):
-    """Return arguments by name, with defaults; ``newer`` has other names for them."""
+    ``parameters`` is a text such as ``"output_dim init='uniform'"``.
+    """
+    signature = inspect.signature(eval(f"lambda {', '.join(parameters.split())}: None"))
     return bind_arguments(owner, signature, args, {newer.get(k, k): v for k, v in keywords.items()})
 
 

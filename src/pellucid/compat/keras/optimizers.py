@@ -4,7 +4,7 @@ Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds 
 """
 
 import pellucid as pel
-from pellucid.compat.keras.named_objects import bind, make_signature
+from pellucid.compat.keras.named_objects import bind
 from pellucid.graph.expr import as_expr
 from pellucid.nn import optimizers as ours
 from pellucid.nn.dtypes import to_dtype
@@ -46,7 +46,7 @@ SGD lr=0.01 momentum=0.0 decay=0.0 nesterov=False {CLIPPING} | RMSprop lr=0.001 
 Adagrad lr=0.01 {REST} | Adadelta lr=1.0 rho=0.95 {REST} | Adam lr=0.001 {BETAS} {REST} | Adamax lr=0.002 {BETAS} {REST}
 """
 for _name, *_arguments in map(str.split, OPTIMIZERS.split("|")):
-    _attributes = {"signature": make_signature(" ".join(_arguments)), "__module__": __name__}
+    _attributes = {"signature": " ".join(_arguments), "__module__": __name__}
     NAMED[_name.lower()] = type(_name, (Optimizer, getattr(ours, _name)), _attributes)
 NAMED["rmsprop"].step = NAMED["adagrad"].step = divide_by_root
 globals().update({kind.__name__: kind for kind in NAMED.values()})
