@@ -16,6 +16,7 @@ __version__ = "2.4.13"
 IMREAD_UNCHANGED, IMREAD_GRAYSCALE, IMREAD_COLOR = -1, 0, 1
 INTER_NEAREST, INTER_LINEAR, INTER_CUBIC, INTER_AREA, INTER_LANCZOS4 = range(5)
 swap_red_and_blue = lambda img: img if img.ndim == 2 else np.ascontiguousarray(img[..., [2, 1, 0, 3][: img.shape[-1]]])
+to_bytes = lambda img: np.clip(np.rint(img), 0, 255).astype(np.uint8)
 COLOR_BGR2RGB, COLOR_RGB2BGR, COLOR_BGR2GRAY, COLOR_RGB2GRAY, COLOR_GRAY2BGR, COLOR_GRAY2RGB = 4, 4, 6, 7, 8, 8
 
 
@@ -32,10 +33,8 @@ def imread(filename, flags=IMREAD_COLOR):
 def imwrite(filename, img):
     if not Path(filename).parent.is_dir():
         return False
-    pixels = np.clip(np.rint(img), 0, 255).astype(np.uint8)
-    Image.fromarray(swap_red_and_blue(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)).save(
-        filename, quality=95
-    )
+    pixels = to_bytes(img[..., 0] if img.shape[2:] == (1,) else img)
+    Image.fromarray(swap_red_and_blue(pixels)).save(filename, quality=95)
     return True
 
 
@@ -58,7 +57,7 @@ def resize(src, dsize, dst=None, fx=0, fy=0, interpolation=INTER_LINEAR):
     kind = INTER_LINEAR if grows else interpolation
     result = np.tensordot(make_weights(rows, height, kind), img.astype(np.float64), 1)
     result = np.moveaxis(np.tensordot(make_weights(columns, width, kind), result, (1, 1)), 0, 1)
-    return np.clip(np.rint(result), 0, 255).astype(img.dtype) if img.dtype == np.uint8 else result.astype(img.dtype)
+    return to_bytes(result) if img.dtype == np.uint8 else result.astype(img.dtype)
 
 
 @functools.lru_cache(16)

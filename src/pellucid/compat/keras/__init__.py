@@ -32,6 +32,9 @@ for _name, _module in ALIASES.items():
     _parent, _, _child = f"{__name__}.{_name}".rpartition(".")
     setattr(sys.modules[_parent], _child, _module)
 
+for _module in (backend, callbacks, image, layers, models, optimizers):
+    _name = _module.__name__.removeprefix("pellucid.compat.")
+    add_missing_name_errors(vars(_module), _name, getattr(_module, "ADVICE", None))
 ADVICE = {"applications": "Write the layers. model.load_weights(path) reads the files of weights of Keras 1"}
 ADVICE["wrappers"] = "pel.Classifier and pel.Regressor are networks as estimators of scikit-learn"
 add_missing_name_errors(globals(), "keras", ADVICE)

@@ -6,8 +6,7 @@ import os
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.keras.named_objects import ACTIVATIONS
-from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.keras.named_objects import ACTIVATIONS, l2_normalize  # noqa: F401
 from pellucid.compat.programs import RECORDER
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Input, Shared, as_expr
@@ -21,7 +20,7 @@ NAMES = """
 abs all any arange cos equal exp eye greater greater_equal log logsumexp max maximum mean min minimum not_equal
 ones_like prod round sign sin sqrt square squeeze stack std stop_gradient sum tile transpose var zeros_like reshape
 one_hot clip dot pow:power lesser:less lesser_equal:less_equal repeat_elements:repeat permute_dimensions:transpose
-switch:where in_train_phase:training_only
+switch:where in_train_phase:training_only flatten:ravel cast
 """  # of functions with the same arguments, and their names in pellucid if they differ
 for _pair in NAMES.split():
     globals()[_pair.partition(":")[0]] = getattr(pel, _pair.rpartition(":")[2])
@@ -54,18 +53,15 @@ draw_seed = lambda: int(np.random.randint(2**31 - 1))  # from the generator that
 argmax = functools.partial(pel.argmax, axis=-1)
 backend = lambda: "theano" if SETTINGS["ordering"] == "th" else "tensorflow"
 batch_flatten = lambda x: x.reshape(x.shape[0], -1)
-cast = lambda x, dtype: as_expr(x).astype(dtype)
 categorical_crossentropy = lambda output, target: losses.categorical_crossentropy(target, output)
 concatenate = lambda tensors, axis=-1: pel.concatenate(tensors, axis=axis)
 epsilon = lambda: 1e-7
 eval = lambda x: as_expr(x).eval()
 expand_dims = lambda x, dim=-1: pel.expand_dims(x, axis=dim)
-flatten = lambda x: x.reshape(-1)
 floatx = lambda: pel.config.floatx
 get_value = lambda x: x.get_value() if isinstance(x, Shared) else np.asarray(x)
 image_dim_ordering = lambda: SETTINGS["ordering"]
 int_shape = lambda x: tuple(d if isinstance(d, int) and not isinstance(d, Unknown) else None for d in x.shape)
-l2_normalize = lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5
 learning_phase = lambda: PHASE
 placeholder = lambda shape, dtype=None, name=None: Input(name, shape, dtype or pel.config.floatx)
 random_normal = lambda shape, mean=0.0, std=1.0, dtype=None, seed=None: draw("normal", shape, mean, std, dtype, seed)
@@ -88,15 +84,11 @@ class function:
     def compile(self, training):
         updates = {**pel.collect_updates(self.outputs), **self.updates} if training else self.updates
         outputs = self.outputs if training else pel.inference(self.outputs)
-        inputs = [e for e in self.inputs if e is not PHASE]
-        program = pel.function(inputs, outputs, updates=updates, on_unused_input="ignore")
+        program = pel.function(self.inputs, outputs, updates=updates, on_unused_input="ignore")
         RECORDER.add("K.function", program)
         return program
 
     def __call__(self, inputs):
         given = list(zip(self.inputs, inputs, strict=True))
         training = True in [bool(value) for e, value in given if e is PHASE]
-        return list(self.get_program(training)(*(np.asarray(v, e.dtype) for e, v in given if e is not PHASE)))
-
-
-add_missing_name_errors(globals(), "keras.backend")
+        return list(self.get_program(training)(*(np.asarray(v, e.dtype) for e, v in given)))

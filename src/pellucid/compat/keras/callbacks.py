@@ -1,6 +1,5 @@
 """Callbacks of Keras 1 over those of pellucid."""
 
-from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.training import callbacks as ours
 from pellucid.training.callbacks import CSVLogger, History, TensorBoard
 
@@ -61,8 +60,5 @@ class LearningRateScheduler(ours.LearningRateScheduler):
         """Leave the learning rate out of the history."""
 
 
-ADVICE = {
-    "LambdaCallback": "Subclass keras.callbacks.Callback",
-    "ReduceLROnPlateau": "pel.callbacks.ReduceLROnPlateau reduces after one epoch less",
-}
-add_missing_name_errors(globals(), "keras.callbacks", ADVICE)
+ADVICE = {"LambdaCallback": "Subclass keras.callbacks.Callback"}
+ADVICE["ReduceLROnPlateau"] = "pel.callbacks.ReduceLROnPlateau reduces after one epoch less"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.compat.keras import backend
-from pellucid.compat.keras.named_objects import bind, make_module, make_signature
+from pellucid.compat.keras.named_objects import bind, make_module
 from pellucid.data import mnist
 from pellucid.graph.errors import OptionError, StorageError
 
@@ -129,7 +129,7 @@ CIFAR = {"cifar10": f"cifar-10-batches-py cifar-10-python.tar.gz {BATCHES} test_
 CIFAR["cifar100"] = "cifar-100-python cifar-100-python.tar.gz train test {}_labels"
 DATASETS = {name: {"load_data": functools.partial(load_cifar, *row.split())} for name, row in CIFAR.items()}
 for _name, _text in (("imdb", f"{WORDS} {CODES}"), ("reuters", f"{WORDS} test_split=0.2 {CODES}")):
-    DATASETS[_name] = {"load_data": functools.partial(load_words, _name, make_signature(_text))}
+    DATASETS[_name] = {"load_data": functools.partial(load_words, _name, _text)}
     DATASETS[_name]["get_word_index"] = functools.partial(load_index, f"{_name}_word_index.json")
 DATASETS["mnist"] = {"load_data": load_mnist}
 DATASETS = {name: make_module(f"datasets.{name}", functions) for name, functions in DATASETS.items()}

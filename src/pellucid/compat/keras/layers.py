@@ -14,8 +14,7 @@ import numpy as np
 import pellucid as pel
 from pellucid import nn
 from pellucid.compat.keras import backend, named_objects
-from pellucid.compat.keras.named_objects import activations, bind, constraints, make_signature, regularizers
-from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.keras.named_objects import activations, bind, constraints, regularizers
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.graph.ops.permute import moveaxis
 from pellucid.nn.masks import attach_mask, find_mask
@@ -29,17 +28,23 @@ W_regularizer:kernel_regularizer U_regularizer:recurrent_regularizer b_regulariz
 W_constraint:kernel_constraint b_constraint:bias_constraint border_mode:padding subsample:strides nb_row:kernel_size
 subsample_length:strides atrous_rate:dilation_rate pool_length:pool_size dropout_W:dropout dropout_U:recurrent_dropout
 dim_ordering:data_format forget_bias_init:unit_forget_bias filter_length:kernel_size kernel_dim1:kernel_size
-"""
+init:embeddings_initializer W_regularizer:embeddings_regularizer W_constraint:embeddings_constraint
+init:alpha_initializer alpha:negative_slope theta:threshold
+"""  # a layer has the pairs whose second name is an argument of its base
 COMMON = "name=None trainable=True input_shape=None batch_input_shape=None input_dim=None input_length=None "
 COMMON += "input_dtype=None weights=None"
 LENGTHS = "filter_length nb_row nb_col kernel_dim1 kernel_dim2 kernel_dim3"  # of windows
-UNUSED = ("consume_less", "unroll", "output_shape", "input_length", "dropout")  # or used elsewhere
+UNUSED = "consume_less unroll output_shape input_length dropout stateful mode"  # or used elsewhere
+LIMITS = {  # allowed values, and advice
+    "stateful": ([False], "Give longer sequences, or use pel.nn layers with return_state=True and initial_state="),
+    "mode": ([0], "For mode=1, which normalizes each sample, use pel.nn.LayerNormalization()"),
+    "forget_bias_init": (["one", "zero"], ""),
+}
 CHANNELS_FIRST = "If they come first in this script, call keras.backend.set_image_dim_ordering('th') at its beginning"
 PARAMETERS = {"W": "kernel", "b": "bias", "U": "recurrent_kernel"}
 
 _counters = defaultdict(lambda: itertools.count(1))
 make_name = lambda kind: f"{kind.lower()}_{next(_counters[kind.lower()])}"
-parse_pairs = lambda text: dict(pair.split(":") for pair in text.split())
 to_channels_first = lambda a: a.transpose(a.ndim - 1, a.ndim - 2, *range(a.ndim - 2)) if a.ndim > 3 else a
 to_channels_last = lambda a: a.transpose(*range(2, a.ndim), 1, 0) if a.ndim > 3 else a
 unfreeze = lambda weight: [setattr(weight, name, True) for name in ("trainable", "trainable_by_default")]
@@ -57,23 +62,25 @@ class GraphAttributes:
 
 
 class KerasLayer(GraphAttributes, nn.Layer):
-    """Layer with the arguments of Keras 1; the class after it among the bases computes. See `make_layer`."""
+    """Layer with the arguments of Keras 1; the class after it among the bases computes. See `make_layer`.
+
+    ``fixed`` are arguments today, ``gate_order`` is that of Keras, and with ``sequences``, ``input_dim`` is the length
+    of each step.
+    """
 
     unsaved = {"first_call": lambda: None}
-    fixed, limits, gate_order, sequences, first_call, channels_first = {}, {}, (), False, None, False
+    fixed, gate_order, sequences, first_call, channels_first = {}, (), False, None, False
     __new__ = lambda cls, *_, **__: object.__new__(cls)
 
     def __init__(self, *args, **keywords):
         kind = type(self).__name__
         options = bind(type(self), self.signature, args, keywords, self.newer)
         self.config = options | vars(self).get("config", {})
-        own = {key: options[key] for key in self.own_names if key not in UNUSED}
-        for key, (allowed, advice) in self.limits.items():
-            if options[key] not in allowed:
+        own = {key: options[key] for key in self.own_names if key not in UNUSED.split()}
+        for key, (allowed, advice) in LIMITS.items():
+            if key in self.own_names and options[key] not in allowed:
                 expected = " or ".join(map(repr, allowed))
                 raise OptionError(f"{kind}: expected {key} to be {expected}. Received: {options[key]!r}. {advice}")
-            if len(allowed) == 1:
-                del own[key]
         self.activity_regularizer = regularizers.get(own.pop("activity_regularizer", None))
         if "dim_ordering" in own:
             self.channels_first = backend.resolve_ordering(own.pop("dim_ordering")) == "th"
@@ -175,7 +182,7 @@ class KerasLayer(GraphAttributes, nn.Layer):
 class Layer(KerasLayer):
     """Base of layers of scripts: ``build`` receives shapes, and ``call`` receives expressions and their mask."""
 
-    signature, own_names, newer, renames = make_signature(COMMON), [], {}, {}
+    signature, own_names, newer, renames = COMMON, [], {}, {}
     merges, keeps_mask, supports_masking, __new__ = True, False, False, nn.Layer.__new__
 
     def __init_subclass__(cls):
@@ -207,82 +214,61 @@ def embed(self, x):
     return attach_mask(vectors, x != 0) if self.mask_zero else vectors
 
 
-PENALTIES = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None"
-START, ORDERED = "init='glorot_uniform' activation=None", "dim_ordering='default'"
-REST, VALID = f"{PENALTIES} bias=True", "border_mode='valid'"
-NORMALIZED = "epsilon=1e-3 mode=0 axis=-1 momentum=0.99 beta_init='zero' gamma_init='one'"
-EMBEDDED = "input_dim output_dim init='uniform' input_length=None W_regularizer=None activity_regularizer=None"
+START, ORDERED, VALID = "init='glorot_uniform' activation=None", "dim_ordering='default'", "border_mode='valid'"
+REST = "W_regularizer=None b_regularizer=None activity_regularizer=None W_constraint=None b_constraint=None bias=True"
+POOL = f"strides=None {VALID} {ORDERED}"
 GATES = "activation='tanh' inner_activation='hard_sigmoid'"
 UNITS = "output_dim init='glorot_uniform' inner_init='orthogonal'"
 RECURRENT = "W_regularizer=None U_regularizer=None b_regularizer=None dropout_W=0.0 dropout_U=0.0 "
 RECURRENT += "return_sequences=False go_backwards=False stateful=False unroll=False consume_less='cpu' seed=None"
-STATEFUL = ([False], "Give longer sequences, or use pel.nn layers with return_state=True and initial_state=")
-MODES = ([0], "For mode=1, which normalizes each sample, use pel.nn.LayerNormalization()")
+LAYERS = f"""
+Dense output_dim {START} {REST} | TimeDistributedDense:Dense output_dim {START} {REST} | Activation activation |
+Dropout p noise_shape=None seed=None | GaussianNoise sigma seed=None | GaussianDropout p seed=None | Permute dims |
+Reshape target_shape | RepeatVector n | Masking mask_value=0.0 | Lambda function output_shape=None arguments=None |
+Flatten | LeakyReLU alpha=0.3 | ELU alpha=1.0 | ThresholdedReLU:ReLU theta=1.0 | PReLU init='zero' shared_axes=None |
+BatchNormalization epsilon=1e-3 mode=0 axis=-1 momentum=0.99 beta_init='zero' gamma_init='one' |
+Embedding input_dim output_dim init='uniform' input_length=None W_regularizer=None activity_regularizer=None
+       W_constraint=None mask_zero=False dropout=0.0 | TimeDistributed layer | Bidirectional layer merge_mode='concat' |
+SimpleRNN {UNITS} activation='tanh' {RECURRENT} | GRU {UNITS} {GATES} {RECURRENT} |
+LSTM {UNITS} forget_bias_init='one' {GATES} {RECURRENT} |
+Convolution1D:Conv1D nb_filter filter_length {START} {VALID} subsample_length=1 {REST} |
+Convolution2D:Conv2D nb_filter nb_row nb_col=None {START} {VALID} subsample=(1,1) {ORDERED} {REST} |
+Convolution3D:Conv3D nb_filter kernel_dim1 kernel_dim2=None kernel_dim3=None {START} {VALID} subsample=(1,1,1)
+                     {ORDERED} {REST} |
+MaxPooling1D pool_length=2 stride=None {VALID} | AveragePooling1D pool_length=2 stride=None {VALID} |
+MaxPooling2D pool_size=(2,2) {POOL} | AveragePooling2D pool_size=(2,2) {POOL} |
+MaxPooling3D pool_size=(2,2,2) {POOL} | AveragePooling3D pool_size=(2,2,2) {POOL} |
+GlobalMaxPooling1D | GlobalMaxPooling2D {ORDERED} | GlobalMaxPooling3D {ORDERED} |
+GlobalAveragePooling1D | GlobalAveragePooling2D {ORDERED} | GlobalAveragePooling3D {ORDERED} |
+UpSampling1D length=2 | UpSampling2D size=(2,2) {ORDERED} | UpSampling3D size=(2,2,2) {ORDERED} |
+ZeroPadding1D padding=1 | ZeroPadding2D padding=(1,1) {ORDERED} | ZeroPadding3D padding=(1,1,1) {ORDERED} |
+Cropping1D cropping=(1,1) | Cropping2D cropping=((0,0),(0,0)) {ORDERED} | SpatialDropout1D p seed=None |
+Cropping3D cropping=((1,1),(1,1),(1,1)) {ORDERED} | SpatialDropout2D p seed=None {ORDERED} |
+SpatialDropout3D p seed=None {ORDERED}
+"""  # names, those in pellucid if they differ, and arguments that others do not have
+SEQUENCES = "Convolution1D TimeDistributedDense TimeDistributed Bidirectional SimpleRNN GRU LSTM"
+GATE_ORDERS = {"SimpleRNN": (0,), "GRU": (0, 1, 2), "LSTM": (0, 2, 1, 3)}  # in Keras
 
 
-def make_layer(name, base, text="", renamed="", **attributes):
-    """Create a class of Keras 1 on a layer of pellucid, from a text of the arguments that it adds.
-
-    ``renamed`` has pairs that differ from `RENAMED`. Attributes are ``fixed`` arguments today; ``limits``, allowed
-    values and advice; ``gate_order`` in Keras; and ``sequences``, whether ``input_dim`` is the length of each step.
-    """
-    own, renames = make_signature(text).parameters, parse_pairs(RENAMED) | parse_pairs(renamed)
-    rest = [part for part in COMMON.split() if part.partition("=")[0] not in own]
-    attributes |= {"signature": make_signature(" ".join([text, *rest])), "own_names": list(own)}
-    attributes |= {"renames": renames, "newer": {renames[key]: key for key in own if key in renames}}
+def make_layer(names, *own):
+    """Create a class of Keras 1 on a layer of pellucid, from an entry of `LAYERS`."""
+    name, _, today = names.partition(":")
+    base, own_names = getattr(nn, today or name), [argument.partition("=")[0] for argument in own]
+    known, pairs = {*inspect.signature(base).parameters, "data_format"}, [pair.split(":") for pair in RENAMED.split()]
+    renames = {old: new for old, new in pairs if old in own_names and old not in known and new in known}
+    rest = [argument for argument in COMMON.split() if argument.partition("=")[0] not in own_names]
+    attributes = {"signature": " ".join([*own, *rest]), "own_names": own_names}
+    attributes |= {"renames": renames, "newer": {new: old for old, new in renames.items()}}
+    attributes |= {"sequences": name in SEQUENCES.split(), "gate_order": GATE_ORDERS.get(name, ())}
     attributes |= {"__doc__": f"`{base.__name__}` of pellucid.", "__module__": __name__}
     globals()[name] = type(name, (KerasLayer, base), attributes)
 
 
-WINDOW_1D, WINDOW_2D = "nb_filter filter_length", "nb_filter nb_row nb_col=None"
-make_layer("Convolution1D", nn.Conv1D, f"{WINDOW_1D} {START} {VALID} subsample_length=1 {REST}", sequences=True)
-make_layer("Convolution2D", nn.Conv2D, f"{WINDOW_2D} {START} {VALID} subsample=(1,1) {ORDERED} {REST}")
-_window = "nb_filter kernel_dim1 kernel_dim2=None kernel_dim3=None"
-make_layer("Convolution3D", nn.Conv3D, f"{_window} {START} {VALID} subsample=(1,1,1) {ORDERED} {REST}")
+for _entry in LAYERS.split("|"):
+    make_layer(*_entry.split())
 Conv1D, Conv2D, Conv3D = (globals()[f"Convolution{_n}D"] for _n in (1, 2, 3))
-make_layer("Dense", nn.Dense, f"output_dim {START} {REST}")
-make_layer("TimeDistributedDense", nn.Dense, f"output_dim {START} {REST}", sequences=True)
-make_layer("Activation", nn.Activation, "activation")
-make_layer("Dropout", nn.Dropout, "p noise_shape=None seed=None")
-make_layer("GaussianNoise", nn.GaussianNoise, "sigma seed=None")
-make_layer("GaussianDropout", nn.GaussianDropout, "p seed=None")
-make_layer("Flatten", nn.Flatten)
-make_layer("Reshape", nn.Reshape, "target_shape")
-make_layer("Permute", nn.Permute, "dims")
-make_layer("RepeatVector", nn.RepeatVector, "n")
-make_layer("Masking", nn.Masking, "mask_value=0.0")
-make_layer("Lambda", nn.Lambda, "function output_shape=None arguments=None")
-make_layer("LeakyReLU", nn.LeakyReLU, "alpha=0.3", renamed="alpha:negative_slope")
-make_layer("ELU", nn.ELU, "alpha=1.0")
-make_layer("ThresholdedReLU", nn.ReLU, "theta=1.0", renamed="theta:threshold")
-make_layer("PReLU", nn.PReLU, "init='zero' shared_axes=None", renamed="init:alpha_initializer")
-make_layer("TimeDistributed", nn.TimeDistributed, "layer", sequences=True)
-make_layer("Bidirectional", nn.Bidirectional, "layer merge_mode='concat'", sequences=True)
-make_layer("BatchNormalization", nn.BatchNormalization, NORMALIZED, limits={"mode": MODES})
-_renamed = "init:embeddings_initializer W_regularizer:embeddings_regularizer W_constraint:embeddings_constraint"
-_text = f"{EMBEDDED} W_constraint=None mask_zero=False dropout=0.0"
-make_layer("Embedding", nn.Embedding, _text, renamed=f"{_renamed} output_dim:output_dim", call=embed)
-
-for _n in (1, 2, 3):
-    _ones, _twos, _order = (1,) * _n, (2,) * _n, ORDERED if _n > 1 else ""
-    _window = f"pool_size={_twos} strides=None" if _n > 1 else "pool_length=2 stride=None"
-    for _name, _text in {
-        **{f"{kind}Pooling{_n}D": f"{_window} border_mode='valid'" for kind in ("Max", "Average")},
-        **{f"Global{kind}Pooling{_n}D": "" for kind in ("Max", "Average")},
-        f"UpSampling{_n}D": f"size={_twos}" if _n > 1 else "length=2",
-        f"ZeroPadding{_n}D": f"padding={_ones}" if _n > 1 else "padding=1",
-        f"Cropping{_n}D": {1: "cropping=(1,1)", 2: "cropping=((0,0),(0,0))", 3: "cropping=((1,1),(1,1),(1,1))"}[_n],
-        f"SpatialDropout{_n}D": "p seed=None",
-    }.items():
-        make_layer(_name, getattr(nn, _name), f"{_text.replace(', ', ',')} {_order}")
-
-SEQUENCE = {"sequences": True, "limits": {"stateful": STATEFUL}}
-make_layer("SimpleRNN", nn.SimpleRNN, f"{UNITS} activation='tanh' {RECURRENT}", gate_order=(0,), **SEQUENCE)
-_fixed = {"reset_after": False}
-make_layer("GRU", nn.GRU, f"{UNITS} {GATES} {RECURRENT}", gate_order=(0, 1, 2), fixed=_fixed, **SEQUENCE)
-SEQUENCE["limits"] = {"stateful": STATEFUL, "forget_bias_init": (["one", "zero"], "")}
-_text = f"{UNITS} forget_bias_init='one' {GATES} {RECURRENT}"
-make_layer("LSTM", nn.LSTM, _text, gate_order=(0, 2, 1, 3), **SEQUENCE)
+globals()["Embedding"].call = embed
+globals()["GRU"].fixed = {"reset_after": False}
 
 
 def merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, output_mask=None, name=None):
@@ -313,4 +299,3 @@ def Input(shape=None, batch_shape=None, name=None, dtype=None):
 
 ADVICE = {"InputSpec": "Leave input_spec out: call(x) checks the shapes"}
 ADVICE |= dict.fromkeys(("ConvLSTM2D", "convolutional_recurrent"), "Loop over the frames with pel.scan and pel.conv")
-add_missing_name_errors(globals(), "keras.layers", ADVICE)

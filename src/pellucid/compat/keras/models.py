@@ -11,8 +11,7 @@ import numpy as np
 import pellucid as pel
 from pellucid.compat.keras import backend, layers, named_objects, optimizers
 from pellucid.compat.keras.layers import GraphAttributes, KerasLayer, make_name
-from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.keras.named_objects import bind
 from pellucid.compat.programs import RECORDER
 from pellucid.graph.errors import ShapeError, StorageError
 from pellucid.model.errors import ModelError
@@ -21,14 +20,10 @@ from pellucid.optional_packages import require_packages
 from pellucid.untrusted_files.reading import report_damage
 
 NEWER = {"nb_epoch": "epochs"}
-FIT = make_signature(
-    "x y batch_size=32 epochs=10 verbose=1 callbacks=None validation_split=0.0 validation_data=None shuffle=True "
-    "class_weight=None sample_weight=None initial_epoch=0"
-)
-FIT_GENERATOR = make_signature(
-    "generator samples_per_epoch epochs verbose=1 callbacks=None validation_data=None nb_val_samples=None "
-    "class_weight=None max_q_size=10 nb_worker=1 pickle_safe=False initial_epoch=0"
-)
+FIT = "x y batch_size=32 epochs=10 verbose=1 callbacks=None validation_split=0.0 validation_data=None shuffle=True "
+FIT += "class_weight=None sample_weight=None initial_epoch=0"
+FIT_GENERATOR = "generator samples_per_epoch epochs verbose=1 callbacks=None validation_data=None nb_val_samples=None "
+FIT_GENERATOR += "class_weight=None max_q_size=10 nb_worker=1 pickle_safe=False initial_epoch=0"
 
 
 class KerasModel(GraphAttributes, pel.Model):
@@ -50,10 +45,9 @@ class KerasModel(GraphAttributes, pel.Model):
     @property
     def metrics_names(self):
         outputs = self.compile_config.for_outputs(self.output_names)
-        if len(outputs) == 1:
-            return ["loss", *outputs[0].metrics]
-        names = [f"{output.name}_{metric}" for output in outputs for metric in output.metrics]
-        return ["loss", *(f"{output.name}_loss" for output in outputs), *names]
+        losses = [f"{output.name}_loss" for output in outputs] if len(outputs) > 1 else []
+        names = [f"{output.name}_{metric}" if losses else metric for output in outputs for metric in output.metrics]
+        return ["loss", *losses, *names]
 
     def fit(self, *args, **keywords):
         a = bind(KerasModel.fit, FIT, args, keywords, NEWER)
@@ -66,11 +60,10 @@ class KerasModel(GraphAttributes, pel.Model):
         a = bind(KerasModel.fit_generator, FIT_GENERATOR, args, keywords, NEWER)
         options = {key: a[key] for key in ("epochs", "verbose", "callbacks", "class_weight", "initial_epoch")}
         batches, size = self.open_batches(a["generator"], a["samples_per_epoch"])
-        held, steps = a["validation_data"], None
-        if a["nb_val_samples"] is not None:
-            held, steps = self.open_batches(held, a["nb_val_samples"])[0].values()
-        elif held is not None:
-            held = self.to_batch(tuple(held))
+        if a["nb_val_samples"] is None:
+            held, steps = a["validation_data"] and self.to_batch(tuple(a["validation_data"])), None
+        else:
+            held, steps = self.open_batches(a["validation_data"], a["nb_val_samples"])[0].values()
         options |= {"x": batches["x"], "steps_per_epoch": batches["steps"], "validation_data": held}
         return self.train(a["samples_per_epoch"], size, validation_steps=steps, **options)
 
@@ -99,8 +92,7 @@ class KerasModel(GraphAttributes, pel.Model):
 
     def predict(self, x, batch_size=32, verbose=0):
         result = super().predict(self.to_batch(x), batch_size)
-        if RECORDER.enabled:
-            RECORDER.add("model.predict", next(reversed(self.predictors.values())))
+        RECORDER.add("model.predict", next(reversed(self.predictors.values())))
         return result
 
     def predict_classes(self, x, batch_size=32, verbose=1):
@@ -162,8 +154,7 @@ class KerasModel(GraphAttributes, pel.Model):
         with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
             groups = [root[name] for name in root.attrs["layer_names"]]
-            found = [[np.array(group[name]) for name in group.attrs["weight_names"]] for group in groups]
-        weights = list(itertools.chain.from_iterable(found))
+            weights = [np.array(group[name]) for group in groups for name in group.attrs["weight_names"]]
         own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
         if shapes != own:
             raise ShapeError(f"{self.name} has weights of shapes {own}. Received: {shapes} in {filepath}")
@@ -241,7 +232,12 @@ def resolve(value, get):
         return {key: resolve(v, get) for key, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [resolve(v, get) for v in value]
-    return None if value is None else get(value)
+    return get(value)
+
+
+def slice_X(X, start=None, stop=None):
+    rows = start if hasattr(start, "__len__") else slice(start, stop)
+    return [x[rows] for x in X] if isinstance(X, list) else X[rows]
 
 
 def to_targets(y):
@@ -255,9 +251,5 @@ acc = lambda y_true, y_pred: metrics.binary_accuracy(y_true, y_pred)  # with the
 acc.__name__ = "acc"
 unwrap = lambda values: values[0] if isinstance(values, (list, tuple)) and len(values) == 1 else values
 count_rows = lambda x: len(x[0] if isinstance(x, list) else x)
-pick = lambda x, start, stop: x[start] if hasattr(start, "__len__") else x[start:stop]
-slice_X = lambda X, start=None, stop=None: (
-    [pick(x, start, stop) for x in X] if isinstance(X, list) else pick(X, start, stop)
-)
 SAVED = "model.save(path) and load_model(path) keep layers, weights and optimizer"
-add_missing_name_errors(globals(), "keras.models", dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED))
+ADVICE = dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED)

@@ -10,17 +10,17 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.graph.expr import Shared, as_expr
+from pellucid.nn.initializers.variance_scaling import fans
 from pellucid.nn.layers.config_capture import bind_arguments
 from pellucid.nn.registry import get_by_name
 
 
-def make_signature(text):
-    """Return the signature of a constructor, without self, from a text such as ``"output_dim init='uniform'"``."""
-    return inspect.signature(eval(f"lambda {', '.join(text.split())}: None"))
+def bind(owner, parameters, args, keywords, newer):
+    """Return arguments by name, with defaults; ``newer`` has other names for them.
 
-
-def bind(owner, signature, args, keywords, newer):
-    """Return arguments by name, with defaults; ``newer`` has other names for them."""
+    ``parameters`` is a text such as ``"output_dim init='uniform'"``.
+    """
+    signature = inspect.signature(eval(f"lambda {', '.join(parameters.split())}: None"))
     return bind_arguments(owner, signature, args, {newer.get(k, k): v for k, v in keywords.items()})
 
 
@@ -77,17 +77,17 @@ def draw(name, shape, scale=None):
         left, _, right = np.linalg.svd(np.random.normal(size=flat), full_matrices=False)
         return (left if left.shape == flat else right).reshape(shape) * (1.1 if scale is None else scale)
     if family:
-        window = float(np.prod(shape[:-2]))
-        fans = [window * n for n in shape[-2:]] if len(shape) > 1 else [float(np.sqrt(np.prod(shape)))] * 2
-        variance = {"glorot": 2 / sum(fans), "he": 2 / fans[0], "lecun": 1 / fans[0]}[family]
+        fan_in, fan_out = fans(shape) if len(shape) > 1 else [float(np.sqrt(np.prod(shape)))] * 2
+        variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[family]
         scale = np.sqrt(3 * variance if kind == "uniform" else variance)
     scale = 0.05 if scale is None else scale
     return np.random.uniform(-scale, scale, shape) if kind == "uniform" else np.random.normal(0.0, scale, shape)
 
 
-make_weights = lambda name_of_kind, shape, scale=None, name=None, **_: Shared(
-    np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name, trainable=False
-)
+def make_weights(name_of_kind, shape, scale=None, name=None, **_):
+    return Shared(np.asarray(draw(name_of_kind, shape, scale), pel.config.floatx), name, trainable=False)
+
+
 STARTS = "glorot_uniform glorot_normal he_uniform he_normal lecun_uniform uniform normal orthogonal identity zero one"
 STARTS = {name: functools.partial(make_weights, name) for name in STARTS.split()}
 initializations = make_module("initializations", STARTS, get=make_getter("initialization", STARTS))
@@ -108,26 +108,25 @@ class KerasInitializer:
 
 
 EPSILON = 1e-7
-total = lambda y: pel.sum(y, axis=-1)
 floor = lambda y, top=None: pel.clip(y, EPSILON, top)
-normalize = lambda y: y / pel.maximum(pel.sum(pel.square(y), axis=-1, keepdims=True), 1e-12) ** 0.5
+l2_normalize = lambda x, axis: x / pel.maximum(pel.sum(pel.square(x), axis=axis, keepdims=True), 1e-12) ** 0.5
 hinge = lambda t, y: pel.maximum(1.0 - t * y, 0.0)
 log_ratio = lambda t, y: pel.log(floor(y) + 1.0) - pel.log(floor(t) + 1.0)
 
 # Formulas that differ from today's: hinge losses take labels -1 and 1 only, the cosine is a mean.
 LOSSES = {
-    "mean_absolute_percentage_error": lambda t, y: 100.0 * pel.mean(pel.abs((t - y) / floor(pel.abs(t))), axis=-1),
     "mean_squared_logarithmic_error": lambda t, y: pel.mean(pel.square(log_ratio(t, y)), axis=-1),
     "hinge": lambda t, y: pel.mean(hinge(t, y), axis=-1),
     "squared_hinge": lambda t, y: pel.mean(pel.square(hinge(t, y)), axis=-1),
-    "kullback_leibler_divergence": lambda t, y: total(floor(t, 1) * pel.log(floor(t, 1) / floor(y, 1))),
+    "kullback_leibler_divergence": lambda t, y: pel.sum(floor(t, 1) * pel.log(floor(t, 1) / floor(y, 1)), axis=-1),
     "poisson": lambda t, y: pel.mean(y - t * pel.log(y + EPSILON), axis=-1),
-    "cosine_proximity": lambda t, y: -pel.mean(normalize(t) * normalize(y), axis=-1),
+    "cosine_proximity": lambda t, y: -pel.mean(l2_normalize(t, -1) * l2_normalize(y, -1), axis=-1),
 }
 for _name, _function in [*LOSSES.items(), ("linear", linear)]:
     _function.__name__ = _name  # under which model files and histories hold it
-SAME = "mean_squared_error mean_absolute_error categorical_crossentropy sparse_categorical_crossentropy"
-LOSSES |= {name: nn.losses.NAMED[name] for name in f"{SAME} binary_crossentropy".split()}
+SAME = "mean_squared_error mean_absolute_error mean_absolute_percentage_error "
+SAME += "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy"
+LOSSES |= {name: nn.losses.NAMED[name] for name in SAME.split()}
 SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
 SHORT |= {"msle": "mean_squared_logarithmic_error", "kld": "kullback_leibler_divergence", "cosine": "cosine_proximity"}
 LOSSES |= {short: LOSSES[name] for short, name in SHORT.items()}

@@ -4,8 +4,7 @@ Learning rates decay with every update: η / (1 + decay t). ``clipnorm`` bounds 
 """
 
 import pellucid as pel
-from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.keras.named_objects import bind
 from pellucid.graph.expr import as_expr
 from pellucid.nn import optimizers as ours
 from pellucid.nn.dtypes import to_dtype
@@ -17,13 +16,10 @@ class Optimizer(ours.Optimizer):
 
     def __init__(self, *args, **keywords):
         a = self.arguments = bind(type(self), self.signature, args, keywords, {"learning_rate": "lr"})
-        given = {k: v for k, v in a.items() if k not in ("lr", "decay") and v is not None}
-        if "clipnorm" in given:
-            given["global_clipnorm"] = given.pop("clipnorm")
+        given = a | {"global_clipnorm": a["clipnorm"]}
+        given = {k: v for k, v in given.items() if k not in ("lr", "decay", "clipnorm") and v is not None}
         if "nesterov" in given:
             given["nesterov"] = bool(a["nesterov"] and a["momentum"])
-        if isinstance(self, ours.Adagrad):
-            given["initial_accumulator_value"] = 0.0
         super().__init__(a["lr"], **given)
         self.use_shared_learning_rate()
 
@@ -43,18 +39,16 @@ def divide_by_root(self, parameter, gradient, rate):
     return {parameter: parameter - rate * gradient / (pel.sqrt(new) + self.epsilon), a: new}
 
 
-REST, BETAS, NAMED = "epsilon=1e-8 decay=0.0 clipnorm=None clipvalue=None", "beta_1=0.9 beta_2=0.999", {}
-for _base, _text, _attributes in (
-    (ours.SGD, "lr=0.01 momentum=0.0 decay=0.0 nesterov=False clipnorm=None clipvalue=None", {}),
-    (ours.RMSprop, f"lr=0.001 rho=0.9 {REST}", {"step": divide_by_root}),
-    (ours.Adagrad, f"lr=0.01 {REST}", {"step": divide_by_root}),
-    (ours.Adadelta, f"lr=1.0 rho=0.95 {REST}", {}),
-    (ours.Adam, f"lr=0.001 {BETAS} {REST}", {}),
-    (ours.Adamax, f"lr=0.002 {BETAS} {REST}", {}),
-):
-    _attributes = {"signature": make_signature(_text), "__module__": __name__, **_attributes}
-    NAMED[_base.__name__.lower()] = type(_base.__name__, (Optimizer, _base), _attributes)
-
+CLIPPING, BETAS = "clipnorm=None clipvalue=None", "beta_1=0.9 beta_2=0.999"
+REST, NAMED = f"epsilon=1e-8 decay=0.0 {CLIPPING}", {}
+OPTIMIZERS = f"""
+SGD lr=0.01 momentum=0.0 decay=0.0 nesterov=False {CLIPPING} | RMSprop lr=0.001 rho=0.9 {REST} |
+Adagrad lr=0.01 {REST} | Adadelta lr=1.0 rho=0.95 {REST} | Adam lr=0.001 {BETAS} {REST} | Adamax lr=0.002 {BETAS} {REST}
+"""
+for _name, *_arguments in map(str.split, OPTIMIZERS.split("|")):
+    _attributes = {"signature": " ".join(_arguments), "__module__": __name__}
+    NAMED[_name.lower()] = type(_name, (Optimizer, getattr(ours, _name)), _attributes)
+NAMED["rmsprop"].step = NAMED["adagrad"].step = divide_by_root
 globals().update({kind.__name__: kind for kind in NAMED.values()})
 get = lambda identifier: get_by_name("optimizer", identifier, NAMED) if isinstance(identifier, str) else identifier
-add_missing_name_errors(globals(), "keras.optimizers", {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"})
+ADVICE = {"Nadam": "pel.optimizers.Nadam has the formula of Keras 3"}

@@ -1,5 +1,7 @@
 """Cross-validation with the signatures of scikit-learn before 0.18, over today's ``sklearn.model_selection``."""
 
+from functools import partial
+
 import numpy as np
 from sklearn import model_selection
 from sklearn.model_selection import cross_val_predict, cross_val_score, permutation_test_score, train_test_split
@@ -21,18 +23,18 @@ class Splitter:
 
 
 as_count = lambda n: int(n) if n == int(n) else n  # scripts round numbers, which are floats in Python 2
-make_folds = lambda name: (
-    lambda y, n_folds=3, shuffle=False, random_state=None: Splitter(
-        name, y, as_count(n_folds), shuffle=shuffle, random_state=random_state if shuffle else None
-    )
-)
-make_random_splits = lambda name: (
-    lambda y, n_iter=10, test_size=0.1, train_size=None, random_state=None: Splitter(
-        name, y, n_iter, test_size=test_size, train_size=train_size, random_state=random_state
-    )
-)
-KFold, StratifiedKFold = make_folds("KFold"), make_folds("StratifiedKFold")
-ShuffleSplit, StratifiedShuffleSplit = make_random_splits("ShuffleSplit"), make_random_splits("StratifiedShuffleSplit")
+
+
+def split_into_folds(name, y, n_folds=3, shuffle=False, random_state=None):
+    return Splitter(name, y, as_count(n_folds), shuffle=shuffle, random_state=random_state if shuffle else None)
+
+
+def split_randomly(name, y, n_iter=10, test_size=0.1, train_size=None, random_state=None):
+    return Splitter(name, y, n_iter, test_size=test_size, train_size=train_size, random_state=random_state)
+
+
+KFold, StratifiedKFold = (partial(split_into_folds, name) for name in ("KFold", "StratifiedKFold"))
+ShuffleSplit, StratifiedShuffleSplit = (partial(split_randomly, f"{kind}ShuffleSplit") for kind in ("", "Stratified"))
 LabelKFold = lambda labels, n_folds=3: Splitter("GroupKFold", labels, as_count(n_folds))
 LeaveOneOut = lambda n: Splitter("LeaveOneOut", n)
 LeavePOut = lambda n, p: Splitter("LeavePOut", n, p)

@@ -8,8 +8,7 @@ import numpy as np
 
 from pellucid.compat.imutils.paths import list_files
 from pellucid.compat.keras import backend
-from pellucid.compat.keras.named_objects import bind, make_signature
-from pellucid.compat.missing_names import add_missing_name_errors
+from pellucid.compat.keras.named_objects import bind
 from pellucid.graph.errors import OptionError, ShapeError
 from pellucid.optional_packages import require_packages
 
@@ -19,11 +18,9 @@ with require_packages("keras.preprocessing.image"):
 REFUSED = "featurewise_center samplewise_center featurewise_std_normalization samplewise_std_normalization "
 REFUSED += "zca_whitening channel_shift_range fill_mode"
 LIMITS = ("rotation_range", "height_shift_range", "width_shift_range", "shear_range")
-OPTIONS = make_signature(
-    f"{REFUSED.replace(' ', '=False ')}='nearest' rotation_range=0.0 width_shift_range=0.0 height_shift_range=0.0 "
-    "shear_range=0.0 zoom_range=0.0 cval=0.0 horizontal_flip=False vertical_flip=False rescale=None "
-    "preprocessing_function=None dim_ordering='default'"
-)
+OPTIONS = f"{REFUSED.replace(' ', '=False ')}='nearest' rotation_range=0.0 width_shift_range=0.0 "
+OPTIONS += "height_shift_range=0.0 shear_range=0.0 zoom_range=0.0 cval=0.0 horizontal_flip=False vertical_flip=False "
+OPTIONS += "rescale=None preprocessing_function=None dim_ordering='default'"
 
 
 def load_img(path, grayscale=False, target_size=None):
@@ -114,6 +111,3 @@ class BatchIterator:
 
     __iter__ = lambda self: self
     __next__ = next = lambda self: next(self.batches)
-
-
-add_missing_name_errors(globals(), "keras.preprocessing.image")
