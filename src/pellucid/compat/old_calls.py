@@ -96,19 +96,15 @@ def unparse(node):
 def parse_signature(text):
     names = {}
     exec(f"def function{text}: ...", names)
-    found = signature(names["function"])
-    nodes = {
-        p: p.default if p.default in (p.empty, ...) else ast.Constant(p.default) for p in found.parameters.values()
-    }
-    return found.replace(parameters=[p.replace(default=node) for p, node in nodes.items()])
+    found = signature(names["function"]).parameters.values()
+    return Signature([p if p.default in (p.empty, ...) else p.replace(default=ast.Constant(p.default)) for p in found])
 
 
 def format_parameter(parameter):
     """Return a parameter as a message shows it; one that must be a constant is shown as that."""
-    is_free = parameter.annotation is parameter.empty or parameter.annotation.isidentifier()
-    return (
-        str(parameter.replace(annotation=parameter.empty, default=parameter.empty)) if is_free else parameter.annotation
-    )
+    if parameter.annotation is parameter.empty or parameter.annotation.isidentifier():
+        return str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
+    return parameter.annotation
 
 
 @functools.cache
@@ -285,8 +281,7 @@ class OldCallReplacer(ast.NodeTransformer):
                 return entry.fill({name: self.replace_argument(name, value) for name, value in bound.items()})
         if any(e.signature for e in entries):
             self.fail(node.func, entries)
-            for part in ast.walk(node.func) if self.resolver.find_name(node.func) else [node.func]:
-                part.stays = True
+            node.func.stays = True
         return self.generic_visit(node)
 
     def replace_argument(self, name, node):
@@ -299,9 +294,8 @@ class OldCallReplacer(ast.NodeTransformer):
         return parse_expression(entries[0].code) if entries else self.visit(node)
 
     def visit_Name(self, node):
-        entries, name = self.resolver.find_entries(node), self.resolver.find_name(node)
-        if hasattr(node, "stays") or not (name or entries):
-            return self.generic_visit(node)
+        name, stays = self.resolver.find_name(node), hasattr(node, "stays")
+        entries = [] if stays else self.resolver.find_entries(node)
         for entry in entries:
             new = entry.find_value() if name or not entry.signature else None
             if new:
@@ -309,7 +303,7 @@ class OldCallReplacer(ast.NodeTransformer):
                 if not is_old(name or "theano"):  # a function of scikit-learn, whose import is replaced
                     return node
                 return Filler({entry.receiver: self.visit(node.value)}).visit(new) if entry.receiver else new
-        if is_old(name):
+        if is_old(name) and not stays:
             self.fail(node, entries)
         return node if name else self.generic_visit(node)
 
