@@ -3,11 +3,10 @@
 import importlib
 import sys
 from contextlib import ExitStack, contextmanager
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 
 from pellucid.compat import removed_names
-from pellucid.compat.missing_names import LIBRARIES, REPLACEMENTS, explain_missing_name, read_old_names
+from pellucid.compat.missing_names import LIBRARIES, REPLACEMENTS, explain_missing_name, is_old, read_old_names
 from pellucid.errors import PellucidError
 
 PACKAGE = "pellucid.compat"
@@ -33,7 +32,7 @@ def explain_missing_module(name):
     return MissingModuleError(f"{message}. {advice}")
 
 
-class OldLibraryFinder(MetaPathFinder, Loader):
+class OldLibraryFinder:
     """Finder and loader that comes before all others.
 
     It redirects old libraries to `pellucid.compat`, makes modules that Python or a library no longer has, and gives
@@ -49,17 +48,14 @@ class OldLibraryFinder(MetaPathFinder, Loader):
         is_redirected = old.partition(".")[0] in REDIRECTED
         if is_redirected and name == old:
             return ModuleSpec(name, self, is_package=True)
-        is_known = is_redirected or name == "lasagne" or {name, parent} & read_old_names().keys()
         has_names = name in removed_names.read_table()
-        if not is_known and not has_names:
-            return None
         others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
         spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
         if spec is None and has_names:
             self.undo.callback(vars(sys.modules.get(parent, self)).pop, last, None)
             self.undo.callback(sys.modules.pop, name, None)
             return ModuleSpec(name, self, is_package=True)
-        if spec is None:
+        if spec is None and (is_redirected or name == "lasagne" or {name, parent} & read_old_names().keys()):
             raise explain_missing_module(old)
         if has_names and isinstance(spec.loader, SourceFileLoader):
             execute = spec.loader.exec_module
@@ -88,8 +84,7 @@ def use_old_libraries():
     """Redirect imports of old libraries to `pellucid.compat` in this context, and give modules their lost names."""
 
     def take_redirected():
-        names = [name for name in sys.modules if name.partition(".")[0] in {*REDIRECTED, "lasagne"}]
-        return {name: sys.modules.pop(name) for name in names}
+        return {name: sys.modules.pop(name) for name in [*sys.modules] if is_old(name)}
 
     with ExitStack() as undo:
         finder = OldLibraryFinder(undo)

@@ -17,6 +17,12 @@ LIBRARIES = {
 }
 """Names of the libraries by their modules."""
 
+OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
+
+
+def is_old(name: str) -> bool:
+    return name.partition(".")[0] in OLD_PACKAGES
+
 
 @functools.cache
 def read_old_names() -> dict[str, dict[str, str]]:
