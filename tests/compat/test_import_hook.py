@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.compat import import_hook
+from pellucid import compat
 from pellucid.compat.import_hook import MissingModuleError, use_old_libraries
 from pellucid.compat.removed_names import read_table
 from pellucid.errors import NoSuchNameError
@@ -88,7 +88,8 @@ def test_missing_modules_have_the_advice_of_their_package() -> None:
 
 
 def test_unknown_libraries_and_removed_modules_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_hook, "is_available", lambda name: False)
+    monkeypatch.delitem(sys.modules, "pellucid.compat.cv2", raising=False)
+    monkeypatch.setattr(compat, "__path__", [])
     with use_old_libraries():
         with pytest.raises(MissingModuleError, match=r"The module cv2 of OpenCV"):
             importlib.import_module("cv2")
@@ -108,9 +109,10 @@ def test_removed_modules_of_scikit_learn() -> None:
 
 
 def test_lasagne_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_hook, "find_spec", lambda name: None)
-    with use_old_libraries(), pytest.raises(ImportError, match=r"pip install .pellucid\[legacy\]"):
-        importlib.import_module("lasagne")
+    with use_old_libraries() as finder:
+        monkeypatch.setattr(sys, "meta_path", [finder])
+        with pytest.raises(ImportError, match=r"pip install .pellucid\[legacy\]"):
+            importlib.import_module("lasagne")
 
 
 def test_removed_modules_exist_in_the_context_only() -> None:

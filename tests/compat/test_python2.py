@@ -67,6 +67,12 @@ def test_lines_are_those_of_the_original() -> None:
     assert [(f.name, f.lineno) for f in frames if f.filename == "old.py"] == [("<module>", 8), ("f", 5)]
 
 
+def test_a_division_in_place_has_the_line_of_the_original() -> None:
+    with pytest.raises(NameError) as caught:
+        run("x = 1\nx /= 2\nnothing /= 2\n")
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].lineno == 3
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

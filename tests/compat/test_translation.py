@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.compat.import_hook import is_available
 from pellucid.compat.script import ScriptRun, parse_unit
 from pellucid.compat.translation import Translation, translate
 from tests.compat.old_programs import KERAS_RINGS, THEANO_MOONS
@@ -22,17 +21,11 @@ def translate_text(source: str) -> Translation:
     return translate(source, "old.py", is_python2=parse_unit(source, "old.py").is_python2)
 
 
-@pytest.mark.parametrize("program", [THEANO_MOONS, KERAS_RINGS], ids=["theano", "keras.models"])
+@pytest.mark.parametrize("program", [THEANO_MOONS, KERAS_RINGS], ids=["theano", "keras"])
 @pytest.mark.usefixtures("compile_once")
 def test_translated_programs_give_the_numbers_of_the_old_ones(
-    program: str,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not is_available(request.node.callspec.id):
-        pytest.skip("pellucid.compat does not have the library")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pel.config, "floatx", "float32")
     Path("old.py").write_text(program, "utf-8")

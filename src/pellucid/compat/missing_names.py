@@ -1,7 +1,5 @@
 """Errors for names of old libraries that `pellucid.compat` does not have."""
 
-from __future__ import annotations
-
 import functools
 from importlib import resources
 from typing import Any
@@ -19,6 +17,12 @@ LIBRARIES = {
 }
 """Names of the libraries by their modules."""
 
+OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
+
+
+def is_old(name: str) -> bool:
+    return name.partition(".")[0] in OLD_PACKAGES
+
 
 @functools.cache
 def read_old_names() -> dict[str, dict[str, str]]:
@@ -33,12 +37,13 @@ def read_old_names() -> dict[str, dict[str, str]]:
 REPLACEMENTS: dict[str, dict[str, str]] = {}  # sentences that say what does the same today, by module and name
 
 
-def explain_missing_name(module: str, name: str, known: list[str]) -> NoSuchNameError:
-    """Return the error for a name that an old module does not have here; ``known`` are those that it has."""
+def explain_missing_name(module: str, name: str, known: dict[str, Any]) -> NoSuchNameError:
+    """Return the error for a name that an old module does not have here; ``known`` are the module's contents."""
     library = LIBRARIES[module.partition(".")[0]]
     version = read_old_names().get(module, {}).get(name)
     if version is None:
-        return NoSuchNameError(f"{module} has no {name!r}, in any version of {library}.{near_miss(name, known)}")
+        hint = near_miss(name, (n for n in known if not n.startswith("_")))
+        return NoSuchNameError(f"{module} has no {name!r}, in any version of {library}.{hint}")
     advice = REPLACEMENTS.get(module, {}).get(name) or FOREIGN_FUNCTIONS.get(name, "pellucid has no counterpart.")
     return NoSuchNameError(f"{module}.{name} of {library} {version} is not in pellucid.compat. {advice}")
 
@@ -49,7 +54,7 @@ def add_missing_name_errors(module: dict[str, Any], old_name: str, replacements:
     def explain(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise explain_missing_name(old_name, name, [n for n in module if not n.startswith("_")])
+        raise explain_missing_name(old_name, name, module)
 
     REPLACEMENTS.setdefault(old_name, {}).update(replacements or {})
     module["__getattr__"] = explain

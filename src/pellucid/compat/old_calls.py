@@ -14,11 +14,10 @@ from inspect import Signature, signature
 from itertools import zip_longest
 from typing import NamedTuple
 
-from pellucid.compat.missing_names import LIBRARIES
+from pellucid.compat.missing_names import is_old
 from pellucid.graph.foreign_names import FOREIGN_FUNCTIONS, FOREIGN_VALUES
 from pellucid.graph.source_location import format_filename
 
-OLD_PACKAGES = {*LIBRARIES, "lasagne"} - {"sklearn"}
 ENTRY = re.compile(r"([\w. ]+)(\(.*?\))? -> ?(.*?)(?: ?# (.*))?")
 
 AMBIGUOUS = """flatten copy norm nonzero sum normal uniform binomial fit predict evaluate compile add save run eval
@@ -96,19 +95,15 @@ def unparse(node):
 def parse_signature(text):
     names = {}
     exec(f"def function{text}: ...", names)
-    found = signature(names["function"])
-    nodes = {
-        p: p.default if p.default in (p.empty, ...) else ast.Constant(p.default) for p in found.parameters.values()
-    }
-    return found.replace(parameters=[p.replace(default=node) for p, node in nodes.items()])
+    found = signature(names["function"]).parameters.values()
+    return Signature([p if p.default in (p.empty, ...) else p.replace(default=ast.Constant(p.default)) for p in found])
 
 
 def format_parameter(parameter):
     """Return a parameter as a message shows it; one that must be a constant is shown as that."""
-    is_free = parameter.annotation is parameter.empty or parameter.annotation.isidentifier()
-    return (
-        str(parameter.replace(annotation=parameter.empty, default=parameter.empty)) if is_free else parameter.annotation
-    )
+    if parameter.annotation is parameter.empty or parameter.annotation.isidentifier():
+        return str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
+    return parameter.annotation
 
 
 @functools.cache
@@ -130,16 +125,11 @@ def read_replacements():
     return found
 
 
-def is_old(name):
-    return name.partition(".")[0] in OLD_PACKAGES
-
-
 class NameResolver:
     """Full names of imported objects, and kinds of the values of variables, as far as a module's text shows them."""
 
     def __init__(self, tree):
         self.table, self.aliases, self.star_modules, self.kinds, self.shadowed = read_replacements(), {}, [], {}, set()
-        self.methods = {n.partition(".")[2]: n.partition(".")[0] for n in reversed(self.table) if n[0].isupper()}
         nodes = [*ast.walk(tree)]
         for node in nodes:
             if isinstance(node, ast.Import):
@@ -152,12 +142,15 @@ class NameResolver:
                 own = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
                 self.shadowed.update(id(n) for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in own)
         self.uses_old_libraries = any(map(is_old, self.aliases.values()))
+        methods = [name.split(".") for name in reversed(self.table) if name[0].isupper() and self.uses_old_libraries]
+        self.methods = {method: kind for kind, method in methods if method not in COMMON_METHODS}
         for _ in range(3):  # a value that a line assigns may depend on later lines
             self.previous, self.kinds = self.kinds, {}
             for node in nodes:
                 self.read_kinds(node)
 
     def read_kinds(self, node):
+        pairs = ()
         match node:
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
                 pairs = zip(targets, values, strict=False)
@@ -171,8 +164,6 @@ class NameResolver:
                 pairs = [(target, value)]
             case ast.arguments(args=arguments, defaults=defaults):
                 pairs = zip_longest([ast.Name(a.arg) for a in reversed(arguments)], reversed(defaults))
-            case _:
-                pairs = ()
         for target, value in pairs:
             self.kinds.setdefault(ast.unparse(target), set()).add(self.find_kind(value))
 
@@ -191,10 +182,7 @@ class NameResolver:
         """Return the entries of a function, an attribute of a module, or a method."""
         name = self.find_name(node)
         if not name and isinstance(node, ast.Attribute):
-            kind = self.find_kind(node.value)
-            if not kind and self.uses_old_libraries and node.attr not in COMMON_METHODS:
-                kind = self.methods.get(node.attr)
-            name = f"{kind}.{node.attr}"
+            name = f"{self.find_kind(node.value) or self.methods.get(node.attr)}.{node.attr}"
         return self.table.get(name, [])
 
     def find_kind(self, node):
@@ -285,8 +273,7 @@ class OldCallReplacer(ast.NodeTransformer):
                 return entry.fill({name: self.replace_argument(name, value) for name, value in bound.items()})
         if any(e.signature for e in entries):
             self.fail(node.func, entries)
-            for part in ast.walk(node.func) if self.resolver.find_name(node.func) else [node.func]:
-                part.stays = True
+            node.func.stays = True
         return self.generic_visit(node)
 
     def replace_argument(self, name, node):
@@ -299,9 +286,8 @@ class OldCallReplacer(ast.NodeTransformer):
         return parse_expression(entries[0].code) if entries else self.visit(node)
 
     def visit_Name(self, node):
-        entries, name = self.resolver.find_entries(node), self.resolver.find_name(node)
-        if hasattr(node, "stays") or not (name or entries):
-            return self.generic_visit(node)
+        name, stays = self.resolver.find_name(node), hasattr(node, "stays")
+        entries = [] if stays else self.resolver.find_entries(node)
         for entry in entries:
             new = entry.find_value() if name or not entry.signature else None
             if new:
@@ -309,7 +295,7 @@ class OldCallReplacer(ast.NodeTransformer):
                 if not is_old(name or "theano"):  # a function of scikit-learn, whose import is replaced
                     return node
                 return Filler({entry.receiver: self.visit(node.value)}).visit(new) if entry.receiver else new
-        if is_old(name):
+        if is_old(name) and not stays:
             self.fail(node, entries)
         return node if name else self.generic_visit(node)
 

@@ -1,16 +1,11 @@
 """Programs that an old script compiled, for ``pellucid legacy --explain``."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pellucid.run.function import Function
+from pellucid.run.function import Function
 
 
-@dataclass(frozen=True)
-class RecordedProgram:
+class RecordedProgram(NamedTuple):
     """A compiled program, and how the script made it.
 
     Attributes

@@ -6,14 +6,12 @@ and `execfile`, and a division that floors the quotient of two integers. Its lin
 
 import ast
 import builtins
-import functools
-import importlib
-import io
+import copy
+import importlib.util
 import math
 import operator
 import re
 import sys
-import tokenize
 import warnings
 from pathlib import Path
 
@@ -32,7 +30,7 @@ OLD_NAMES = """xrange unicode unichr basestring raw_input long reduce execfile c
 .iteritems .iterkeys .itervalues .has_key .maxint .getcwdu .izip .imap"""
 OLD_MODULES = """cPickle cStringIO StringIO urllib2 ConfigParser Queue Tkinter __builtin__ urlparse httplib
 itertools.izip itertools.imap string.maketrans"""
-OLD_WORDS = {"old statement", *OLD_NAMES.split(), *(f"import {name}" for name in OLD_MODULES.split())}
+OLD_WORDS = {*OLD_NAMES.split(), *(f"import {name}" for name in OLD_MODULES.split())}
 """Names, attributes and imports that only Python 2 has."""
 
 
@@ -43,7 +41,7 @@ class ScriptSyntaxError(PellucidError):
 def decode_source(data):
     """Return source text by its coding line, by default UTF-8; without a coding line, invalid UTF-8 is Latin-1."""
     try:
-        text = data.decode(tokenize.detect_encoding(io.BytesIO(data).readline)[0])
+        text = importlib.util.decode_source(data)
     except (SyntaxError, UnicodeDecodeError):
         text = data.decode("latin-1")
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a\0\n") + "\n"
@@ -78,10 +76,10 @@ def is_python2(tree):
                 imported = [module, *(f"{module}.{a.name}" if module else a.name for a in names)]
                 used.update(f"import {name}" for name in imported if id(node) not in handled)
             case ast.Call(func=ast.Name(id="range"), args=[*_, ast.BinOp(op=ast.Div())]):  # fails in Python 3
-                used.add("old statement")
+                return True
             case ast.Expr(value=value) if not isinstance(value, ast.Call):  # print, print >>f, 1, print ("%d") % n
                 if re.match(r"\(*print\b", ast.unparse(value)):
-                    used.add("old statement")
+                    return True
     return not OLD_WORDS.isdisjoint(used - bound)
 
 
@@ -106,15 +104,13 @@ def convert(source, filename, *, is_translated=False, is_local=False):
     except (ParseError, TokenError, IndentationError) as error:
         place = error.context[1] if isinstance(error, ParseError) else error.args[1]
         raise explain_syntax(source, filename, place[1] if len(place) > 2 else place[0]) from None
-    known, line = {}, 1
-    for leaf in tree.leaves():
+    lines, line = [1], 1
+    for leaf in tree.leaves():  # the first leaf of a line that was in the original says which line it was
         line += leaf.prefix.count("\n")
-        for more in range(leaf.value.count("\n") + 1 if leaf.lineno else 0):
-            known.setdefault(line + more, leaf.lineno + more)
+        lines += [lines[-1]] * (line - len(lines))
+        if leaf.lineno:
+            lines += range(leaf.lineno + len(lines) - line, leaf.lineno + leaf.value.count("\n") + 1)
         line += leaf.value.count("\n")
-    lines = [1]
-    for number in range(1, line + 1):
-        lines.append(known.get(number, lines[-1]))
     return str(tree), lines
 
 
@@ -134,20 +130,16 @@ def explain_syntax(source, filename, line):
 class _Divisions(ast.NodeTransformer):
     """Replaces ``/`` by calls of `divide`, so that two integers give an integer."""
 
-    def visit_BinOp(self, node):
-        self.generic_visit(node)
-        return self.divide("__divide__", node, node.left, node.right) if isinstance(node.op, ast.Div) else node
-
-    def visit_AugAssign(self, node):
-        self.generic_visit(node)
-        if not isinstance(node.op, ast.Div):
-            return node
-        read = ast.parse(ast.unparse(node.target), mode="eval").body
-        call = self.divide("__divide_in_place__", node, read, node.value)
-        return ast.copy_location(ast.Assign([node.target], call), node)
-
-    def divide(self, function, node, *operands):
-        return ast.copy_location(ast.Call(ast.Name(function, ast.Load()), [*operands], []), node)
+    def visit(self, node):
+        new = self.generic_visit(node)
+        match node:
+            case ast.BinOp(left, ast.Div(), right):
+                new = ast.Call(ast.Name("__divide__", ast.Load()), [left, right], [])
+            case ast.AugAssign(target, ast.Div(), value):
+                read = copy.deepcopy(target)
+                read.ctx = ast.Load()
+                new = ast.Assign([target], ast.Call(ast.Name("__divide_in_place__", ast.Load()), [read, value], []))
+        return ast.copy_location(new, node)
 
 
 def parse_python2(source, filename, *, is_local=False):
@@ -191,7 +183,7 @@ def execute_file(path, *names):
 BUILTINS = {
     **vars(builtins),
     "__divide__": divide,
-    "__divide_in_place__": functools.partial(divide, floor=operator.ifloordiv, true=operator.itruediv),
+    "__divide_in_place__": lambda a, b: divide(a, b, operator.ifloordiv, operator.itruediv),
     "cmp": lambda a, b: (a > b) - (a < b),
     "execfile": execute_file,
     "file": open,

@@ -33,14 +33,14 @@ def read_table():
 
 
 def add_removed_names(module, undo):
-    """Give a module its lost names, and add functions that undo this to a list."""
+    """Give a module its lost names, and add what undoes this to an `ExitStack`."""
     present = vars(module)
     for marked, target in read_table().get(module.__name__, ([], {}))[1].items():
         name = marked.lstrip("!?")
         if name in present and (name == marked or (marked[0] == "?" and has_display())):
             continue
-        restore = functools.partial(setattr, module, name, present.get(name))
-        undo.append(restore if name in present else functools.partial(present.pop, name, None))
+        undo.callback(present.update, {name: present[name]} if name in present else {})
+        undo.callback(present.pop, name, None)  # comes first
         path = f"{__name__}:{target}" if target in globals() else target
         setattr(module, name, pkgutil.resolve_name(f"{path}{name}" if path.endswith(":") else path))
 
@@ -52,13 +52,13 @@ def add_early_names(undo):
             add_removed_names(importlib.import_module(name), undo)
 
 
-def create_removed_module(name):
+def create_removed_module(name, undo):
     """Return a module that is gone, made of those that have its names today."""
     module = ModuleType(name, "Stand-in of pellucid.compat for a removed module.")
     for base in read_table()[name][0]:
         found = vars(importlib.import_module(base))
         vars(module).update({k: v for k, v in found.items() if not k.startswith("__") or k == "__getattr__"})
-    add_removed_names(module, [])
+    add_removed_names(module, undo)
     return module
 
 
@@ -106,10 +106,6 @@ def toimage(arr, high=255, low=0, cmin=None, cmax=None):
     return Image.fromarray(array)
 
 
-def imsave(name, arr):
-    toimage(arr).save(name)
-
-
 def imresize(arr, size, interp="bilinear", mode=None):
     """Return an array of bytes resized to a percentage, a fraction, or (rows, columns)."""
     from PIL import Image
@@ -122,14 +118,13 @@ def imresize(arr, size, interp="bilinear", mode=None):
 
 
 def fetch_mldata(name, **options):
-    raise OSError(
-        f"fetch_mldata({name!r}): the server mldata.org is gone. Use sklearn.datasets.fetch_openml, or "
-        "pellucid.data.mnist and pellucid.data.digits32, which need no network"
-    )
+    others = "sklearn.datasets.fetch_openml, or pellucid.data.mnist and pellucid.data.digits32, which need no network"
+    raise OSError(f"fetch_mldata({name!r}): the server mldata.org is gone. Use {others}")
 
 
 accept_anything = lambda *args, **options: None
 asfarray = lambda array, dtype=np.float64: np.asarray(array, dtype)
 asscalar = lambda array: np.asarray(array).item()
+imsave = lambda name, arr: toimage(arr).save(name)
 join_strings = lambda words, sep=" ": sep.join(words)
 open_string = lambda value="": io.BytesIO(value) if isinstance(value, bytes) else io.StringIO(value)

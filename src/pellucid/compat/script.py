@@ -8,8 +8,6 @@ import re
 import sys
 import traceback
 import warnings
-from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -48,13 +46,13 @@ class SourceUnit(NamedTuple):
 def parse_unit(source, filename, version=None, *, is_local=False):
     """Parse Python source, and convert it if it is Python 2 (by default, if Python 3 cannot run it)."""
     try:
-        tree = None if version == 2 else python2.parse_python3(source, filename)
+        tree = python2.parse_python3(source, filename)
+        if version == 3 or (version is None and not python2.is_python2(tree)):
+            return SourceUnit(filename, source, tree, False)
     except (SyntaxError, ValueError) as error:
-        tree, place = None, f"{format_filename(filename)}:{getattr(error, 'lineno', 1)}"
         if version == 3:
+            place = f"{format_filename(filename)}:{getattr(error, 'lineno', 1)}"
             raise python2.ScriptSyntaxError(f"{place}: {getattr(error, 'msg', error)}") from None
-    if tree is not None and (version == 3 or not python2.is_python2(tree)):
-        return SourceUnit(filename, source, tree, False)
     return SourceUnit(filename, source, python2.parse_python2(source, filename, is_local=is_local), True)
 
 
@@ -84,11 +82,11 @@ def read_cells(data, path):
     return {f"{path}, cell {number}": f"{text}\n" for number, text in enumerate(texts, 1)}
 
 
-class _ScriptModuleFinder(MetaPathFinder):
-    """Finds a script's own modules, Python 2 or 3: in its folder, and in folders that it adds to the path."""
+class _ScriptModuleFinder:
+    """Import hook that finds a script's own modules, Python 2 or 3, in its folder and in folders that it adds."""
 
-    def __init__(self, run):
-        self.run, self.names, self.foreign = run, [], {*sys.path[1:]} - {sys.path[0]}
+    def __init__(self, run, undo):
+        self.run, self.undo, self.names, self.foreign = run, undo, set(), {*sys.path[1:]} - {sys.path[0]}
 
     def find_spec(self, name, path=None, target=None):
         if "." in name and name.rpartition(".")[0] not in self.names:
@@ -96,7 +94,8 @@ class _ScriptModuleFinder(MetaPathFinder):
         spec = PathFinder.find_spec(name, path if "." in name else [p for p in sys.path if p not in self.foreign])
         if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
             return None
-        self.names.append(name)
+        self.names.add(name)
+        self.undo.callback(sys.modules.pop, name, None)
         is_local = "." in name or spec.submodule_search_locations is not None
 
         def run_unit(module):
@@ -149,7 +148,8 @@ class ScriptRun:
         """Run the script. KeyboardInterrupt and BrokenPipeError reach the caller."""
         module = ModuleType("__main__")
         vars(module).update(__file__=STDIN if self.path == "-" else self.path)
-        with use_old_libraries(), self.as_main_program(module), warnings.catch_warnings():
+        with use_old_libraries() as finder, warnings.catch_warnings():
+            self.set_main_program(module, finder.undo)
             for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, SyntaxWarning):
                 warnings.simplefilter("ignore", category)
             try:
@@ -169,29 +169,21 @@ class ScriptRun:
                     traceback.print_exception(error)
                 print(self.error, file=sys.stderr)
 
-    @contextmanager
-    def as_main_program(self, module):
-        """Put the script's arguments, folder and modules where Python has them, and restore these afterwards."""
-        before = sys.argv, list(sys.path), sys.modules["__main__"]
+    def set_main_program(self, module, undo):
+        """Put the script's arguments, folder and modules where Python has them, until an `ExitStack` closes."""
+        undo.callback(vars(sys).update, argv=sys.argv, path=sys.path)
+        undo.callback(sys.modules.update, __main__=sys.modules["__main__"])
         sys.argv, sys.modules["__main__"] = [self.path, *self.arguments], module
-        sys.path.insert(0, str(Path.cwd() if self.path == "-" else Path(self.path).resolve().parent))
-        finder = _ScriptModuleFinder(self)
+        sys.path = [str(Path.cwd() if self.path == "-" else Path(self.path).resolve().parent), *sys.path]
+        finder = _ScriptModuleFinder(self, undo)
         sys.meta_path.insert(1, finder)
-        try:
-            yield
-        finally:
-            sys.argv, sys.path[:], sys.modules["__main__"] = before
-            sys.meta_path.remove(finder)
-            for name in finder.names:
-                sys.modules.pop(name, None)
+        undo.callback(sys.meta_path.remove, finder)
 
     def describe(self, error):
         """Return the lines of the script that led to an error, its message and its notes."""
-        lines = []
-        for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename in self.units:
-                where = "" if frame.name == "<module>" else f", in {frame.name}"
-                lines.append(f"  {format_filename(frame.filename)}:{frame.lineno}{where}: {frame.line}")
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in self.units]
+        places = [f"{format_filename(f.filename)}:{f.lineno}, in {f.name}" for f in frames]
+        lines = [f"  {place.removesuffix(', in <module>')}: {f.line}" for place, f in zip(places, frames, strict=True)]
         if len(lines) > MAX_LINES:
             lines[MAX_LINES // 2 : -MAX_LINES // 2] = [f"  ... {len(lines) - MAX_LINES} more"]
         message = describe_error(error)

@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from itertools import accumulate
 from typing import NamedTuple
 
 from pellucid.compat import python2
@@ -44,9 +45,7 @@ class _Translator(OldCallReplacer):
     def __init__(self, source, filename, is_python2):
         self.bytes, self.is_python2, self.tree = source.encode(), is_python2, python2.parse_python3(source, filename)
         super().__init__(NameResolver(self.tree))
-        self.starts = [0]
-        for line in self.bytes.split(b"\n"):
-            self.starts.append(self.starts[-1] + len(line) + 1)
+        self.starts = [0, *accumulate(len(line) + 1 for line in self.bytes.split(b"\n"))]
         for node in ast.walk(self.tree):
             if hasattr(node, "lineno"):
                 first, last = self.starts[node.lineno - 1], self.starts[node.end_lineno - 1]
@@ -108,9 +107,8 @@ class _Translator(OldCallReplacer):
         return new
 
     def visit_BinOp(self, node):
-        is_integer = {self.resolver.find_kind(node.left), self.resolver.find_kind(node.right)} == {"int"}
+        is_floored = self.is_python2 and isinstance(node.op, ast.Div) and self.resolver.find_kind(node) == "int"
         node = self.generic_visit(node)
-        is_floored = self.is_python2 and isinstance(node.op, ast.Div) and is_integer
         return ast.BinOp(node.left, ast.FloorDiv(), node.right) if is_floored else node
 
     def visit_Constant(self, node):
@@ -156,8 +154,7 @@ class _Translator(OldCallReplacer):
                 self.edits.append((*node.source, self.get_text(*node.source).replace(module, MOVED, 1)))
             elif lost:
                 first = first or node
-                lost = [a for a in lost if (a.asname or a.name.partition(".")[0]) not in kept]
-                node.names = [a for a in node.names if a not in lost]
+                node.names = [a for a in node.names if a not in lost or (a.asname or a.name.partition(".")[0]) in kept]
                 line = self.starts[node.lineno - 1], self.starts[node.end_lineno]
                 if not node.names and node in body and self.get_text(*line).strip() == self.get_text(*node.source):
                     self.edits.append((*line, ""))
@@ -167,7 +164,6 @@ class _Translator(OldCallReplacer):
             is_head = [isinstance(n, ast.Expr) or getattr(n, "module", "") == "__future__" for n in body]
             start = self.starts[(first if first in body else body[is_head.index(False)]).lineno - 1]
             tops = {name.partition(".")[0] for name in self.resolver.aliases.values()}
-            is_float64 = (
-                "theano" in tops and "keras" not in tops and not re.search(rb"config\.floatX *=[^=]", self.bytes)
-            )
+            sets_floatx = re.search(rb"config\.floatX *=[^=]", self.bytes)
+            is_float64 = "theano" in tops and "keras" not in tops and not sets_floatx
             self.edits.append((start, start, IMPORT + FLOAT64 * is_float64))
