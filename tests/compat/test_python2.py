@@ -89,6 +89,8 @@ def test_a_division_in_place_has_the_line_of_the_original() -> None:
         ("from itertools import izip", True),
         ("print", True),
         ("print >>f, 1", True),
+        ("print (x * 2).eval({x: 1})", True),
+        ("printer(x).run()", False),
         ("print ('%d') % 3", True),
         ("print (1), 2", True),
         ("print(1)\n'a' % b, c", False),
