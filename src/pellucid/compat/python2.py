@@ -77,8 +77,9 @@ def is_python2(tree):
                 used.update(f"import {name}" for name in imported if id(node) not in handled)
             case ast.Call(func=ast.Name(id="range"), args=[*_, ast.BinOp(op=ast.Div())]):  # fails in Python 3
                 return True
+            # print, print >>f, 1, print ("%d") % n, print (x).sum()
             case ast.Expr(value=value) if not isinstance(getattr(value, "func", None), ast.Name):
-                if re.match(r"\(*print\b", ast.unparse(value)):  # print, print >>f, 1, print ("%d") % n, print (x).sum()
+                if re.match(r"\(*print\b", ast.unparse(value)):
                     return True
     return not OLD_WORDS.isdisjoint(used - bound)
 
