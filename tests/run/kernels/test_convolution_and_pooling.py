@@ -64,6 +64,7 @@ POOLINGS = [
     ("padding only", (2, 5, 6, 3), {"pool_size": 2, "strides": 20, "padding": ((0, 0), (9, 0))}),
     ("many places", (3, 12, 13, 5), {"pool_size": (4, 5), "strides": (2, 3), "padding": "same"}),
     ("the whole sequence", (4, 35, 16), {"pool_size": 35}),
+    ("many channels", (2, 11, 1030), {"pool_size": 10}),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pellucid.run.kernels.source_assembly import WindowSpec, assemble_kernel, read_source
 
 MAX_UNROLLED_PLACES = 9
@@ -18,21 +20,28 @@ class PoolingSpec(WindowSpec):
         return [(y * self.padded_size[1] + x) * self.channels for y in range(h) for x in range(w)]
 
 
-def assemble_pooling(pool: PoolingSpec, window: str, handler: str) -> str:
-    """Return a program of a file that handles calls, and of the code for a window unless it has many places."""
-    constants = pool.constants
-    if len(pool.window_offsets) > MAX_UNROLLED_PLACES:
+def assemble_pooling(pool: PoolingSpec, unroll: Callable[[list[int]], str], handler: str) -> str:
+    """Return a program of the code for a window, unrolled if it has few places, and of a file that handles calls."""
+    constants, offsets = pool.constants, pool.window_offsets
+    if len(offsets) > MAX_UNROLLED_PLACES:
         constants |= zip(("WINDOW_H", "WINDOW_W"), pool.window, strict=True)
         window = read_source("pooling_windows.c")
+    else:
+        window = unroll(offsets)
     return assemble_kernel(pool.dtype, constants, read_source("pad_pooled_image.c"), window, read_source(handler))
 
 
 def emit_max_pool(pool: PoolingSpec) -> str:
+    """Return the C program of a max pooling."""
+    return assemble_pooling(pool, unroll_window, "pooling.c")
+
+
+def unroll_window(offsets: list[int]) -> str:
+    """Return the C function that computes the maximum of a window."""
     comparisons = "\n".join(
-        f"    {{ const real a = p[{offset} + c]; best = (a > best) | (a != a) ? a : best; }}"
-        for offset in pool.window_offsets[1:]
+        f"    {{ const real a = p[{offset} + c]; best = (a > best) | (a != a) ? a : best; }}" for offset in offsets[1:]
     )
-    window = f"""
+    return f"""
 static inline void pool_window(const real *restrict p, real *restrict output) {{
   for (int64_t c = 0; c < CHANNELS; c++) {{
     real best = p[c];
@@ -41,7 +50,6 @@ static inline void pool_window(const real *restrict p, real *restrict output) {{
   }}
 }}
 """
-    return assemble_pooling(pool, window, "pooling.c")
 
 
 def emit_max_pool_gradient(pool: PoolingSpec) -> str:
@@ -50,16 +58,21 @@ def emit_max_pool_gradient(pool: PoolingSpec) -> str:
     The gradient of a window goes to the first place that equals the maximum. If the maximum is NaN, no place equals it,
     and the gradient goes to the first place.
     """
+    return assemble_pooling(pool, unroll_window_gradient, "pooling_gradient.c")
+
+
+def unroll_window_gradient(offsets: list[int]) -> str:
+    """Return the C function that adds the gradient of a window to that of the images."""
     hits = "\n".join(
         f"    const int hit{k} = (p[{offset} + c] == y[c]){''.join(f' & !hit{i}' for i in range(k))};"
-        for k, offset in enumerate(pool.window_offsets)
+        for k, offset in enumerate(offsets)
     )
-    later_hit = " | ".join(f"hit{k}" for k in range(1, len(pool.window_offsets))) or "0"
+    later_hit = " | ".join(f"hit{k}" for k in range(1, len(offsets))) or "0"
     adds = "\n".join(
         f"    d[{offset} + c] += {f'!({later_hit})' if k == 0 else f'hit{k}'} ? g[c] : 0;"
-        for k, offset in enumerate(pool.window_offsets)
+        for k, offset in enumerate(offsets)
     )
-    window = f"""
+    return f"""
 static inline void scatter_window(const real *p, const real *y, const real *g, real *d) {{
 #pragma GCC ivdep
   for (int64_t c = 0; c < CHANNELS; c++) {{
@@ -68,4 +81,3 @@ static inline void scatter_window(const real *p, const real *y, const real *g, r
   }}
 }}
 """
-    return assemble_pooling(pool, window, "pooling_gradient.c")
