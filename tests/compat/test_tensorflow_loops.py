@@ -71,6 +71,11 @@ def test_cells_compute_their_formulas(cell: str, formula: Any, length: int | Non
     assert outputs.get_shape().as_list() == [None, length, 5]
 
 
+def test_the_second_argument_of_an_lstm_cell_is_the_size_of_its_inputs() -> None:
+    assert tf.nn.rnn_cell.LSTMCell(3, 7).forget_bias == 1.0
+    assert tf.nn.rnn_cell.BasicLSTMCell(3, 0.5).forget_bias == 0.5
+
+
 @pytest.mark.parametrize("lengths", [None, [4, 2]])
 def test_finished_sequences_keep_their_state(lengths: Any, sess: Any) -> None:
     x = tf.placeholder(tf.float32, [None, 4, 3])
@@ -200,6 +205,8 @@ def test_only_the_chosen_branch_is_computed(sess: Any) -> None:
             "Assign after a loop or a branch, not inside of it. Received: 'AssignAdd', made at",
         ),
         (lambda: tf.contrib.layers.xavier_initializer(uniform=False), "expected uniform=True"),
+        (lambda: tf.nn.rnn_cell.LSTMCell(2, use_peepholes=True), "LSTMCell: use_peepholes=True is not in"),
+        (lambda: tf.nn.rnn_cell.LSTMCell(2, True), "LSTMCell: use_peepholes=True is not in"),
         (
             lambda: tf.nn.conv2d_transpose(
                 tf.zeros([1, 2, 2, 1]), tf.zeros([2, 2, 1, 1]), [1, 4, 4, 1], [1, 2, 2, 1], "FULL"
@@ -277,7 +284,9 @@ def test_summaries_are_what_tensorboard_reads(tmp_path: Path, sess: Any) -> None
     assert tf.summary.merge_all() is None
     tf.scalar_summary("loss", tf.reduce_sum(x))
     tf.summary.histogram("x", x)
-    picture = tf.summary.image("picture", tf.reshape(x, [-1, 1, 2, 1]), max_outputs=1)
+    picture = tf.image_summary("picture", tf.reshape(x, [-1, 1, 2, 1]), max_images=1)
+    tf.summary.merge([picture], collections=["pictures"])
+    assert tf.summary.merge_all("pictures").tensors == picture.tensors
     writer = tf.train.SummaryWriter(tmp_path / "run", sess.graph)
     for step in range(2):
         value, merged = sess.run([x, tf.merge_all_summaries()], {x: [1.0, step, 4.0, -4.0]})

@@ -6,7 +6,8 @@ import os
 import numpy as np
 
 import pellucid as pel
-from pellucid.compat.keras.named_objects import ACTIVATIONS, l2_normalize  # noqa: F401
+from pellucid.compat.keras.named_objects import ACTIVATIONS
+from pellucid.compat.keras.named_objects import l2_normalize as l2_normalize
 from pellucid.compat.programs import RECORDER
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Input, Shared, as_expr

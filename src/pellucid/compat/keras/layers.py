@@ -34,7 +34,9 @@ init:alpha_initializer alpha:negative_slope theta:threshold
 COMMON = "name=None trainable=True input_shape=None batch_input_shape=None input_dim=None input_length=None "
 COMMON += "input_dtype=None weights=None"
 LENGTHS = "filter_length nb_row nb_col kernel_dim1 kernel_dim2 kernel_dim3"  # of windows
-UNUSED = "consume_less unroll output_shape input_length dropout stateful mode"  # or used elsewhere
+NOT_PASSED = (
+    "consume_less unroll output_shape input_length dropout stateful mode"  # to the base: speed, or handled here
+)
 LIMITS = {  # allowed values, and advice
     "stateful": ([False], "Give longer sequences, or use pel.nn layers with return_state=True and initial_state="),
     "mode": ([0], "For mode=1, which normalizes each sample, use pel.nn.LayerNormalization()"),
@@ -76,7 +78,7 @@ class KerasLayer(GraphAttributes, nn.Layer):
         kind = type(self).__name__
         options = bind(type(self), self.signature, args, keywords, self.newer)
         self.config = options | vars(self).get("config", {})
-        own = {key: options[key] for key in self.own_names if key not in UNUSED.split()}
+        own = {key: options[key] for key in self.own_names if key not in NOT_PASSED.split()}
         for key, (allowed, advice) in LIMITS.items():
             if key in self.own_names and options[key] not in allowed:
                 expected = " or ".join(map(repr, allowed))

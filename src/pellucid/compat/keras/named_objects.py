@@ -1,4 +1,4 @@
-"""Arguments of Keras 1, and what it finds by name, in a module of each kind: activations, losses and others."""
+"""Arguments of Keras 1, and the functions that it finds by name: activations, losses and others, each in a module."""
 
 import functools
 import inspect

@@ -12,6 +12,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
+from pellucid.compat.tensorflow import candidate_sampling as _candidate_sampling
 from pellucid.compat.tensorflow import control_flow as _control_flow
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
@@ -92,13 +93,12 @@ errors = _make_module("tensorflow.errors", {n: e for n, e in vars(_graph).items(
 _CELLS = {n: c for n, c in vars(_rnn).items() if n.endswith(("Cell", "Tuple", "Wrapper"))}
 _NETWORKS = {n: f for n, f in vars(_rnn).items() if n.endswith("_rnn")}
 _NETWORKS |= {"rnn": _rnn.static_rnn, "bidirectional_rnn": _rnn.static_bidirectional_rnn}
-_REPLACEMENTS = {
-    "contrib": "It held experiments. Today: pel.nn",
-    **dict.fromkeys(("layers", "fully_connected"), "Write tf.Variable, tf.matmul, tf.nn.conv2d. Today: pel.nn"),
-}
+_REPLACEMENTS = dict.fromkeys(
+    ("layers", "fully_connected"), "Write tf.Variable, tf.matmul, tf.nn.conv2d. Today: pel.nn"
+)
 _MODULES = {
     "examples.tutorials.mnist": {"input_data": _input_data},
-    "nn": _select_public("tensorflow.nn", _FUNCTIONS, vars(_rnn)) | _NETWORKS,
+    "nn": _select_public("tensorflow.nn", _FUNCTIONS, vars(_candidate_sampling), vars(_rnn)) | _NETWORKS,
     "nn.rnn_cell": _CELLS,
     "contrib.rnn": _CELLS | _NETWORKS,
     "contrib.layers": {"xavier_initializer": train.xavier_initializer},

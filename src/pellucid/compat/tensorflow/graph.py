@@ -5,7 +5,6 @@ function of expressions. `Session.run` calls it with the shapes that are fed. Wh
 when the operation is made, too, so that static shapes are known and errors name the line that made it.
 """
 
-# mypy: disable-error-code="attr-defined, has-type"
 import contextlib
 import math
 from collections.abc import Iterable

@@ -8,7 +8,7 @@ from pellucid.compat.tensorflow.control_flow import iterate
 from pellucid.compat.tensorflow.graph import convert, flatten, make_op, pack_like
 from pellucid.compat.tensorflow.ops import FUNCTIONS
 from pellucid.compat.tensorflow.train import constant_initializer, get_variable, get_variable_scope, variable_scope
-from pellucid.graph.errors import UseError
+from pellucid.graph.errors import OptionError, UseError
 
 LSTMStateTuple = namedtuple("LSTMStateTuple", ["c", "h"])
 concat, split, sigmoid, tanh = (FUNCTIONS[n] for n in ("concat", "split", "sigmoid", "tanh"))
@@ -34,7 +34,7 @@ class RNNCell:
     def linear(self, parts, units, prefix="", bias=0.0):
         """Return a linear function of joined tensors, whose variables are made at the first call.
 
-        A cell has variables of its own, and others for each layer and direction where it is used again.
+        A cell that is used in several layers or directions has separate variables for each.
         """
         joined, places = concat(list(parts), 1), re.findall(r"\b(?:cell_\d+|[fb]w)/", get_variable_scope().name + "/")
         if (prefix, *places) not in self.weights:
@@ -80,9 +80,14 @@ class BasicLSTMCell(RNNCell):
 
 
 class LSTMCell(BasicLSTMCell):
-    """`BasicLSTMCell` by another name; peepholes and projections are not supported."""
+    """`BasicLSTMCell` with other arguments; peepholes and projections are not supported."""
 
     scope = "lstm_cell"
+
+    def __init__(self, num_units, input_size=None, use_peepholes=False, **options):
+        if use_peepholes or input_size is True:  # TensorFlow 1 has no input_size
+            raise OptionError("LSTMCell: use_peepholes=True is not in pellucid.compat. Leave it out")
+        super().__init__(num_units, **options)
 
 
 class MultiRNNCell(RNNCell):

@@ -9,23 +9,30 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.tensorflow.graph import Summary, convert, get_default_graph
 
 
-def add_summary(kind, name, tensor, collections=None, *settings):
-    made = Summary([(kind, name, *settings)], [convert(tensor)])
-    for key in collections or ["summaries"]:
+def add_summary(parts, tensors, collections):
+    made = Summary(parts, tensors)
+    for key in collections:
         get_default_graph().add_to_collection(key, made)
     return made
 
 
-scalar = lambda name, tensor, collections=None: add_summary("scalar", name, tensor, collections)
-histogram = lambda name, values, collections=None: add_summary("histogram", name, values, collections)
-image = lambda name, tensor, max_outputs=3, collections=None: add_summary(
-    "image", name, tensor, collections, max_outputs
-)
+def scalar(name, tensor, collections=None):
+    return add_summary([("scalar", name)], [convert(tensor)], collections or ["summaries"])
+
+
+def histogram(name, values, collections=None):
+    return add_summary([("histogram", name)], [convert(values)], collections or ["summaries"])
+
+
+def image(name, tensor, max_outputs=3, collections=None, max_images=None):
+    """Return a summary of images; `max_images` is the name of `max_outputs` in 0.x."""
+    part = "image", name, max_images or max_outputs
+    return add_summary([part], [convert(tensor)], collections or ["summaries"])
 
 
 def merge(inputs, collections=None, name=None):
     parts, tensors = [p for s in inputs for p in s.parts], [t for s in inputs for t in s.tensors]
-    return Summary(parts, tensors)
+    return add_summary(parts, tensors, collections or [])
 
 
 def merge_all(key="summaries"):

@@ -1,6 +1,5 @@
 """Variables, scopes and initializers of TensorFlow 1, and `tf.train`: gradients, optimizers and checkpoints."""
 
-# mypy: disable-error-code="attr-defined, has-type"
 import contextlib
 import inspect
 import math
@@ -15,6 +14,7 @@ from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import Tensor, TensorShape, as_dtype, convert, flatten, get_default_graph, make_op
 from pellucid.compat.tensorflow.ops import FUNCTIONS, bind, cast
 from pellucid.graph.errors import DtypeError, GradientError, OptionError, ShapeError, UseError
+from pellucid.nn.initializers.variance_scaling import fans
 
 GraphKeys = SimpleNamespace(
     GLOBAL_VARIABLES="variables", VARIABLES="variables", TRAINABLE_VARIABLES="trainable_variables", LOSSES="losses",
@@ -117,8 +117,7 @@ def make_random_initializer(name):
 
 
 def draw_glorot_uniform(sizes, dtype, seed):
-    fans = math.prod(sizes[:-2]) * sum(sizes[-2:]) if len(sizes) > 1 else 2 * math.prod(sizes)
-    limit = math.sqrt(6 / max(1, fans))
+    limit = math.sqrt(6 / max(1, sum(fans(sizes))))
     return FUNCTIONS["random_uniform"](sizes, -limit, limit, dtype, seed)
 
 
@@ -284,7 +283,7 @@ OPTIMIZERS = {
 }
 """Formulas, hyperparameters with their defaults, and slots with their first values, by optimizer."""
 for _name, (_update, _options, _slots) in OPTIMIZERS.items():
-    _members = {"OPTIONS": _options, "SLOTS": _slots, "update": staticmethod(_update)}  # type: ignore[arg-type]
+    _members = {"OPTIONS": _options, "SLOTS": _slots, "update": staticmethod(_update)}
     globals()[f"{_name}Optimizer"] = type(f"{_name}Optimizer", (Optimizer,), _members)
 
 
