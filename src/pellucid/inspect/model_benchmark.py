@@ -31,7 +31,7 @@ from pellucid.model.summary import count_operations, count_parameters
 from pellucid.run.backends import record_backends
 from pellucid.run.function import Function
 from pellucid.run.machine_report import read_memory_field
-from pellucid.run.profile import MINIMUM_ROUNDS, measure_in_turn, measure_run
+from pellucid.run.profile import MINIMUM_ROUNDS, measure_in_turn, measure_run, takes_longer
 from pellucid.typing import Array
 
 BATCH_SIZES = (1, 8, 32, 128, 512)
@@ -178,9 +178,9 @@ def time_batches(
             with record_backends(training_backends):
                 measures[size, "train"] = make_repeated_measurement(partial(programs.train, batch), each / 4)
         peaks[size] = read_peak_memory()
-        slowest = max(measure() for (other, _), measure in measures.items() if other == size)
         following = sizes[position + 1] if position + 1 < len(sizes) else size
-        if slowest * following / size > each:
+        limit = each * size / following
+        if any(takes_longer(measure, limit) for (other, _), measure in measures.items() if other == size):
             break
     advance("rounds")
     found = measure_in_turn(measures, seconds / 2)

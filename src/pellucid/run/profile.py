@@ -261,6 +261,17 @@ def measure_run(run: Run) -> float:
     return time.perf_counter() - start
 
 
+def takes_longer(measure: Callable[[], float], seconds: float) -> bool:
+    """Return whether two measurements both exceed a time; other processes may have interrupted one of them.
+
+    Examples
+    --------
+    >>> takes_longer(iter([3.0, 1.0]).__next__, 2.0)
+    False
+    """
+    return all(measure() > seconds for _ in range(2))
+
+
 def measure_in_turn(measures: Mapping[Key, Callable[[], float]], seconds: float) -> dict[Key, list[float]]:
     """Call all measurements in turn until the time is over, and at least three times.
 

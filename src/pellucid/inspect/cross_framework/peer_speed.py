@@ -32,7 +32,7 @@ from pellucid.model.errors import ModelError
 from pellucid.model.model import Model
 from pellucid.nn.optimizers import SGD
 from pellucid.run.function_builder import function
-from pellucid.run.profile import MINIMUM_ROUNDS, measure_in_turn
+from pellucid.run.profile import MINIMUM_ROUNDS, measure_in_turn, takes_longer
 from pellucid.typing import Array
 
 SIZES = (1, 32, 256)
@@ -198,7 +198,7 @@ def prepare_measurements(
             measures[peer.title, "predict", size] = make_measurement(partial(peer.predict, inputs), each / 2)
             if trains and peer.make_step is not None:
                 measures[peer.title, "train", size] = make_repeated_measurement(peer.make_step(batch), each / 2)
-        if max(measure() for (_, _, other), measure in measures.items() if other == size) > each:
+        if any(takes_longer(measure, each) for (_, _, other), measure in measures.items() if other == size):
             break
     return measures
 
