@@ -3,12 +3,19 @@
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
+from hypothesis.internal.conjecture import providers
+
+# Without bytecode, each process of the tests compiles all modules again, and rewrites the assertions of all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["PELLUCID_CACHE"] = "0"  # no test depends on programs that an earlier test compiled
@@ -26,9 +33,21 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if shutil.which("gcc"):
     os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 
-# Aliases of modules, which pytest would import a second time.
-collect_ignore = [f"src/pellucid/{name}.py" for name in ("callbacks", "losses", "optimizers", "schedules")]
-collect_ignore += ["tests/compat/programs"]  # scripts for old libraries
+pytest_plugins = ["tests.processor_time"]
+
+SOURCE = Path(__file__).with_name("src")
+collect_ignore = ["tests/compat/programs"]  # scripts for old libraries
+
+# Hypothesis would read the constants of all modules for its examples, which takes seconds and makes examples depend on
+# unrelated code.
+providers.is_local_module_file = lambda path: False  # type: ignore[assignment]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the examples in docstrings. The option of pytest would import all modules, and look in tests too."""
+    if file_path.suffix == ".py" and SOURCE in file_path.parents and b">>>" in file_path.read_bytes():
+        return DoctestModule.from_parent(parent, path=file_path)
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """Helpers for tests of graphs: evaluation by NumPy and by XLA, and gradient checks."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,15 +25,22 @@ FAST_COMPILATION = {"xla_backend_optimization_level": 0}
 
 def by_xla(outputs: Sequence[Expr], values: Values, options: Mapping[str, Any] = FAST_COMPILATION) -> list[np.ndarray]:
     """Evaluate expressions with XLA, without simplification."""
-    from pellucid.run.jax_runtime import jax, x64
+    from pellucid.run.jax_runtime import x64
 
-    inputs = list(values)
+    with x64():
+        run = compile_by_xla(tuple(outputs), tuple(values), tuple(options.items()))
+        return [np.asarray(v) for v in run(*values.values())]
+
+
+@functools.lru_cache(32)
+def compile_by_xla(outputs: tuple[Expr, ...], inputs: tuple[Expr, ...], options: tuple[tuple[str, Any], ...]) -> Any:
+    """Return a compiled function. Different formulas that simplify to the same expressions share it."""
+    from pellucid.run.jax_runtime import jax
 
     def run(*args: Any) -> list[Any]:
         return evaluate(jax().numpy, outputs, dict(zip(inputs, args, strict=True)))
 
-    with x64():
-        return [np.asarray(v) for v in jax().jit(run, compiler_options=dict(options))(*values.values())]
+    return jax().jit(run, compiler_options=dict(options))
 
 
 def check_gradient(cost: Expr, values: Values, wrt: Sequence[Expr], order: int = 2, tolerance: float = 2e-6) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from stability.high_precision import elementwise
 
 from pellucid.graph.decomposition import symbolic
 from pellucid.graph.expr import Constant, Expr, Input, constant
-from pellucid.graph.rewrite_rule import FOLD, RULES, Rule
+from pellucid.graph.rewrite_rule import Rule
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.traversal import topological
 
@@ -149,12 +149,10 @@ class Sides:
     draws: list[Values]
 
 
-def list_sides(instantiate: Any, draw_operands: Any, dtype: str, draws: int) -> Iterator[Sides]:
-    """Yield the sides of every rule on its examples, in a dtype."""
-    for name, rule in RULES.items():
-        if name == FOLD.name:
-            continue
-        rng = np.random.default_rng(len(name))
+def list_sides(rules: Iterable[Rule], instantiate: Any, draw_operands: Any, dtype: str, draws: int) -> Iterator[Sides]:
+    """Yield the sides of rules on their examples, in a dtype."""
+    for rule in rules:
+        rng = np.random.default_rng(len(rule.name))
         for drawn in draw_operands(rule, rng)[-1:]:
             double, values = instantiate(rule, drawn)
             before, inputs = to_dtype(double, dtype)

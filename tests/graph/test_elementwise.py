@@ -107,9 +107,10 @@ def draw(rng: np.random.Generator, dtype: str, shape: tuple[int, ...], low: floa
     return rng.integers(0 if dtype.startswith("u") else int(low), int(high) + 1, shape).astype(dtype)
 
 
-def test_unary_functions_match_numpy(run: Any, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("dtypes", [("float64", "float32"), ("int32", "uint8", "bool")])
+def test_unary_functions_match_numpy(dtypes: tuple[str, ...], run: Any, rng: np.random.Generator) -> None:
     table = Table()
-    for dtype in ("float64", "float32", "int32", "uint8", "bool"):
+    for dtype in dtypes:
         x, positive = draw(rng, dtype, (3, 4)), np.maximum(draw(rng, dtype, (3, 4), 1, 5), 1).astype(dtype)
         for name in UNARY:
             if not (dtype == "bool" and name in NOT_FOR_BOOLEANS) and not (dtype == "uint8" and name == "negative"):
@@ -127,13 +128,21 @@ def test_unary_functions_match_numpy(run: Any, rng: np.random.Generator) -> None
     table.check(run)
 
 
-def test_binary_functions_broadcast_and_promote_like_numpy(run: Any, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(
+    "dtypes",
+    [
+        [("float64", "float64"), ("float32", "float32"), ("float32", "float64")],
+        [("int32", "float32"), ("int8", "int16"), ("uint8", "int32")],
+        [("bool", "int32"), ("int32", "int32"), ("bool", "bool")],
+    ],
+    ids=["floats", "sizes", "booleans"],
+)
+def test_binary_functions_broadcast_and_promote_like_numpy(
+    dtypes: list[tuple[str, str]], run: Any, rng: np.random.Generator
+) -> None:
     table = Table()
-    dtypes = [("float64", "float64"), ("float32", "float32"), ("float32", "float64"), ("int32", "float32")]
-    dtypes += [("int8", "int16"), ("uint8", "int32"), ("bool", "int32"), ("int32", "int32"), ("bool", "bool")]
     shapes = [((3, 4), (4,)), ((3, 1), (1, 4)), ((), (2, 2))]
-    for number, (left, right) in enumerate(dtypes):
-        one, other = shapes[number % len(shapes)]
+    for (left, right), (one, other) in zip(dtypes, shapes, strict=True):
         x, y = draw(rng, left, one), np.maximum(np.abs(draw(rng, right, other, 1, 5).astype(right)), 1).astype(right)
         for name in BINARY:
             if not (left == right == "bool" and name in NOT_FOR_BOOLEANS):

@@ -32,7 +32,7 @@ MAKERS: dict[str, Callable[[], Expr]] = {
 @pytest.fixture(params=[True, False], ids=["collected", "uncollected"])
 def collected(request: pytest.FixtureRequest) -> Iterator[bool]:
     """Run with and without the cyclic garbage collector."""
-    gc.collect()
+    gc.collect(1)
     if not request.param:
         gc.disable()
     yield request.param

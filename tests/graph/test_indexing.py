@@ -59,23 +59,19 @@ def as_inputs(index: Any) -> tuple[Any, dict[Expr, np.ndarray]]:
 
 
 draws = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few_draws = settings(draws, max_examples=5)  # each is a program of XLA
 
 
-@draws
-@given(index=indices(), known=st.booleans())
-def test_indexing_matches_numpy(index: Any, known: bool, by_numpy: Any, by_xla: Any) -> None:
+def check_indexing(run: Any, index: Any, known: bool) -> None:
     value = np.arange(np.prod(SHAPE)).reshape(SHAPE)
     x = Input("x", SHAPE, "int64")
     parts, values = (index, {}) if known else as_inputs(index)
     part, expected = x[parts], value[index]
     assert part.shape == expected.shape
-    for run in (by_numpy, by_xla):
-        np.testing.assert_array_equal(run([part], {x: value, **values})[0], expected)
+    np.testing.assert_array_equal(run([part], {x: value, **values})[0], expected)
 
 
-@draws
-@given(index=indices(), method=st.sampled_from(["set", *UFUNCS]), scalar=st.booleans())
-def test_indexed_updates_match_numpy(index: Any, method: str, scalar: bool, by_numpy: Any, by_xla: Any) -> None:
+def check_indexed_update(run: Any, index: Any, method: str, scalar: bool) -> None:
     rng = np.random.default_rng(0)
     value = rng.normal(size=SHAPE)
     v = np.array(1.5) if scalar else rng.normal(size=value[index].shape)
@@ -87,8 +83,48 @@ def test_indexed_updates_match_numpy(index: Any, method: str, scalar: bool, by_n
     x, w = Input("x", SHAPE, "float64"), Input("v", v.shape, "float64")
     parts, values = as_inputs(index)
     found = getattr(x.at[parts], method)(w)
-    for run in (by_numpy, by_xla):
-        np.testing.assert_allclose(run([found], {x: value, w: v, **values})[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(run([found], {x: value, w: v, **values})[0], expected, rtol=1e-12)
+
+
+UPDATES = {"index": indices(), "method": st.sampled_from(["set", *UFUNCS]), "scalar": st.booleans()}
+
+
+@draws
+@given(index=indices(), known=st.booleans())
+def test_indexing_matches_numpy(index: Any, known: bool, by_numpy: Any) -> None:
+    check_indexing(by_numpy, index, known)
+
+
+@few_draws
+@given(index=indices(), known=st.booleans())
+def test_indexing_by_xla_matches_numpy(index: Any, known: bool, by_xla: Any) -> None:
+    check_indexing(by_xla, index, known)
+
+
+@pytest.mark.slow
+@draws
+@given(index=indices(), known=st.booleans())
+def test_many_indices_by_xla_match_numpy(index: Any, known: bool, by_xla: Any) -> None:
+    check_indexing(by_xla, index, known)
+
+
+@draws
+@given(**UPDATES)
+def test_indexed_updates_match_numpy(index: Any, method: str, scalar: bool, by_numpy: Any) -> None:
+    check_indexed_update(by_numpy, index, method, scalar)
+
+
+@few_draws
+@given(**UPDATES)
+def test_indexed_updates_by_xla_match_numpy(index: Any, method: str, scalar: bool, by_xla: Any) -> None:
+    check_indexed_update(by_xla, index, method, scalar)
+
+
+@pytest.mark.slow
+@draws
+@given(**UPDATES)
+def test_many_indexed_updates_by_xla_match_numpy(index: Any, method: str, scalar: bool, by_xla: Any) -> None:
+    check_indexed_update(by_xla, index, method, scalar)
 
 
 REPEATED = [(np.array([2, 0, 2, -1]),), (slice(None), np.array([0, 0])), (np.array([[1], [1]]), np.array([0, 1]))]

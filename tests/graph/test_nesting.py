@@ -71,19 +71,29 @@ def a_branch_in_a_loop_of_unknown_length() -> Expr:
     return last.sum()
 
 
+BUILDS = [
+    loop_in_branch,
+    nested_checkpoints,
+    draws_in_a_branch_of_a_loop,
+    draws_in_nested_loops,
+    draws_between_checkpoints,
+    one_sequence_twice,
+    a_branch_in_a_loop_of_unknown_length,
+]
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_gradients_match_finite_differences(build: Callable[[], Expr], check_gradient: Any) -> None:
+    check_gradient(build(), VALUES, [X, H, W, P])
+
+
+SLOW_TO_COMPILE = (draws_in_nested_loops, draws_between_checkpoints)
+
+
 @pytest.mark.parametrize(
-    "build",
-    [
-        loop_in_branch,
-        nested_checkpoints,
-        draws_in_a_branch_of_a_loop,
-        draws_in_nested_loops,
-        draws_between_checkpoints,
-        one_sequence_twice,
-        a_branch_in_a_loop_of_unknown_length,
-    ],
+    "build", [pytest.param(b, marks=[pytest.mark.slow] if b in SLOW_TO_COMPILE else []) for b in BUILDS]
 )
-def test_nested_loops_and_branches(build: Callable[[], Expr], by_numpy: Any, by_xla: Any, check_gradient: Any) -> None:
+def test_interpreter_function_and_xla_agree(build: Callable[[], Expr], by_numpy: Any, by_xla: Any) -> None:
     cost, wrt = build(), [X, H, W, P]
     outputs = [cost, *pel.grad(cost, wrt, disconnected="zero")]
     interpreted, compiled = by_numpy(outputs, VALUES), by_xla(outputs, VALUES)
@@ -92,4 +102,3 @@ def test_nested_loops_and_branches(build: Callable[[], Expr], by_numpy: Any, by_
     for a, b, c in zip(interpreted, compiled, f(*[VALUES[w] for w in wrt]), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(c, a, rtol=1e-9, atol=1e-12)
-    check_gradient(cost, VALUES, wrt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import pickle
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.graph.op import OPS
+from pellucid.graph.operators import FUNCTIONS
 
 X = pel.matrix("X", shape=("n", 3))
 
@@ -86,10 +89,26 @@ def test_an_unregistered_op_is_refused() -> None:
         pickle.dumps(double(X))
 
 
-def test_a_pickle_imports_the_modules_of_custom_ops(tmp_path: Path) -> None:
-    (tmp_path / "cube_op.py").write_text(
+def write_op(folder: Path) -> None:
+    """Write a module that defines an op."""
+    (folder / "cube_op.py").write_text(
         "import pellucid as pel\n\n@pel.op()\ndef cube_for_pickling(xp, x):\n    return x * x * x\n"
     )
+
+
+def test_a_pickle_imports_the_modules_of_custom_ops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_op(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    pickled = pickle.dumps(importlib.import_module("cube_op").cube_for_pickling(pel.vector("x")))
+    for _ in range(2):  # as in a process that has not imported the module
+        del sys.modules["cube_op"], OPS["cube_for_pickling"], FUNCTIONS["cube_for_pickling"]
+        assert pickle.loads(pickled).eval({"x": [2.0]}, mode="numpy").tolist() == [8]
+    del sys.modules["cube_op"], OPS["cube_for_pickling"], FUNCTIONS["cube_for_pickling"]
+
+
+@pytest.mark.slow
+def test_another_process_reads_a_pickle_with_a_custom_op(tmp_path: Path) -> None:
+    write_op(tmp_path)
     write = "import pickle, pellucid as pel, cube_op; pickle.dump(cube_op.cube_for_pickling(pel.vector('x')), out)"
     read = "import pickle; print(pickle.load(open('cube.pkl', 'rb')).eval({'x': [2.0]}))"
     run = {"check": True, "cwd": tmp_path, "env": None}

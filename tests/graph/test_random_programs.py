@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from jax.stages import Lowered
 from random_programs.checking import check_programs
 from random_programs.generation import draw_program, draw_program_of
 from random_programs.minimization import describe, minimize
@@ -25,7 +24,7 @@ BATCH = 25
 
 FAST_COMPILATION = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
-QUICK, MANY = 100, 10_000
+QUICK, MANY = 40, 10_000
 """Numbers of programs of `make test` and `make slow`."""
 
 NOT_GENERATED = {
@@ -59,31 +58,33 @@ def draw_programs(seeds: Sequence[int]) -> list[Program]:
     return [p for p in map(draw_program, seeds) if p.lines]
 
 
-@pytest.mark.parametrize("first", range(0, QUICK, 50))
+@pytest.mark.parametrize("first", range(0, QUICK, 20))
 def test_interpreted_programs(first: int) -> None:
-    counts = check(draw_programs(range(first, first + 50)), ["interpreter", "numpy"])
-    assert counts["gradient"] > 20, "most programs are smooth, so that finite differences decide"
-    assert counts["product"] > 20
+    counts = check(draw_programs(range(first, first + 20)), ["interpreter", "numpy"])
+    assert counts["gradient"] > 8, "most programs are smooth, so that finite differences decide"
+    assert counts["product"] > 8
 
 
-@pytest.mark.parametrize("first", range(0, QUICK, 100))
+@pytest.mark.parametrize("first", range(4))
 def test_compiled_programs(first: int) -> None:
-    check(draw_programs(range(first, first + 100, 5)), ["interpreter", "xla"])
+    check(draw_programs(range(first, QUICK, 13)), ["interpreter", "xla"])
 
 
 @pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 def test_programs_in_c() -> None:
-    counts = check(draw_programs(range(0, 2 * QUICK, 15)), ["interpreter", "native"], order=1)
-    assert counts["native"] > 10
+    counts = check(draw_programs(range(0, QUICK, 5)), ["interpreter", "native"], order=1)
+    assert counts["native"] > 5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(QUICK, QUICK + MANY, 100))
+@pytest.mark.parametrize("first", range(0, MANY, 100))
 def test_many_programs_in_every_mode(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run all with NumPy and XLA, and a tenth of them in all modes, because compiling takes half a second each.
 
     A third of them are optimized as users' programs are. The others compile three times as fast.
     """
+    from jax.stages import Lowered
+
     if first % 300:
         monkeypatch.setattr(
             Lowered, "compile", functools.partialmethod(Lowered.compile, compiler_options=FAST_COMPILATION)
@@ -93,6 +94,7 @@ def test_many_programs_in_every_mode(first: int, monkeypatch: pytest.MonkeyPatch
     check(draw_programs(range(first, first + 100, 10)), list(RUNNERS))
 
 
+@pytest.mark.slow
 def test_every_op_is_generated() -> None:
     found: set[str] = set()
     for name in OPERATIONS:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
@@ -44,6 +44,7 @@ def arrays_and_axes(draw: st.DrawFn) -> tuple[tuple[int, ...], Any, bool]:
     return shape, axis, draw(st.booleans())
 
 
+@settings(max_examples=50)
 @given(arrays_and_axes(), st.sampled_from(DTYPES), st.integers(0, 99))
 def test_reductions_match_numpy_for_any_axes(case: tuple[tuple[int, ...], Any, bool], dtype: str, seed: int) -> None:
     shape, axis, keepdims = case

@@ -75,28 +75,66 @@ def draw_operands(rule: Rule, rng: np.random.Generator) -> list[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rule_fires_is_sound_and_keeps_the_type(name: str, rng: np.random.Generator, by_numpy: Any) -> None:
+def test_rule_fires_is_sound_and_reaches_a_fixed_point(name: str, rng: np.random.Generator) -> None:
     rule = RULES[name]
-    for drawn in draw_operands(rule, rng):
+    draws = draw_operands(rule, rng)
+    for drawn in draws:
         before, values = instantiate(rule, drawn)
-        after = rule.apply(before)
-        assert after is not None, f"{name} does not fire on {before}"
-        assert after is not before
-        assert (after.shape, after.dtype) == (before.shape, before.dtype)
-        with np.errstate(invalid="ignore"):
-            a, b = by_numpy([before, after], values)
-        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+        check_replacement(rule, before, values)
+    check_simplification(rule, instantiate(rule, draws[0])[0])
+    single = round_operands(rule, draws[0])
+    after = rule.apply(instantiate(rule, single)[0])
+    if name != "cast_to_same_dtype":  # its example casts to float64, which is no longer the same dtype
+        assert after is not None
+        assert after.dtype == instantiate(rule, single)[0].dtype
+    shown = str(rule)
+    assert "→" in shown
+    assert ("(when " in shown) == bool(rule.when)
+
+
+def check_replacement(rule: Rule, before: Expr, values: dict[Expr, np.ndarray]) -> None:
+    """Check that a rule replaces an expression by another one of the same type and value."""
+    after = rule.apply(before)
+    assert after is not None, f"{rule.name} does not fire on {before}"
+    assert after is not before
+    assert (after.shape, after.dtype) == (before.shape, before.dtype)
+    with np.errstate(invalid="ignore"):
+        a, b = evaluate(np, [before, after], values)
+    np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+def check_simplification(rule: Rule, before: Expr) -> None:
+    """Check that the simplifier applies a rule, and changes its own result no more."""
+    journal = Journal()
+    after = simplify(before, journal=journal)
+    assert after is not before
+    assert rule in {step.rule for step in journal.steps}, f"{rule.name} was not applied: {journal}"
+    assert simplify(after) is after
+
+
+def round_operands(rule: Rule, drawn: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values of operands in float32, and settings as they are."""
+    operands = find_operand_holes(rule.pattern)
+    return tuple(
+        np.asarray(v, np.float32)
+        if hole in operands and isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f"
+        else v
+        for hole, v in zip(rule.holes, drawn, strict=True)
+    )
 
 
 DRAWS = 2
 """Sets of values of each rule at extreme magnitudes."""
 
+SAMPLE = 12
+"""The fast test compares every twelfth rule."""
+
 
 @functools.cache
-def list_exact_sides(dtype: str) -> tuple[list[tuple[Sides, list[Exact]]], set[str]]:
-    """Return the sides of rules with their exact values, and the ops that have none."""
+def list_exact_sides(dtype: str, step: int) -> tuple[list[tuple[Sides, list[Exact]]], set[str]]:
+    """Return the sides of every rule of ``step`` with their exact values, and the ops that have none."""
     found, unknown = [], set()
-    for sides in list_sides(instantiate, draw_operands, dtype, DRAWS):
+    for sides in list_sides([RULES[n] for n in NAMES[::step]], instantiate, draw_operands, dtype, DRAWS):
         try:
             found.append((sides, [compute_exact(sides, values, dtype) for values in sides.draws]))
         except NoExactValue as error:
@@ -105,23 +143,23 @@ def list_exact_sides(dtype: str) -> tuple[list[tuple[Sides, list[Exact]]], set[s
 
 
 @pytest.mark.parametrize(
-    ("mode", "dtype"),
+    ("mode", "dtype", "step"),
     [
-        ("numpy", "float32"),
-        pytest.param("numpy", "float64", marks=pytest.mark.slow),
-        pytest.param("xla", "float32", marks=pytest.mark.slow),
-        pytest.param("xla", "float64", marks=pytest.mark.slow),
-        pytest.param("native", "float32", marks=pytest.mark.slow),
-        pytest.param("native", "float64", marks=pytest.mark.slow),
+        ("numpy", "float32", SAMPLE),
+        *(
+            pytest.param(mode, dtype, 1, marks=pytest.mark.slow)
+            for mode in ("numpy", "xla", "native")
+            for dtype in ("float32", "float64")
+        ),
     ],
 )
-def test_rules_are_no_worse_at_extreme_magnitudes(mode: str, dtype: str) -> None:
+def test_rules_are_no_worse_at_extreme_magnitudes(mode: str, dtype: str, step: int) -> None:
     """Where the pattern is finite, so is the replacement; where the pattern is right, so is the replacement."""
     if mode == "native" and find_compiler() is None:
         pytest.skip("there is no C compiler")
-    found, unknown = list_exact_sides(dtype)
+    found, unknown = list_exact_sides(dtype, step)
     assert unknown <= set(NO_EXACT_VALUE)
-    assert len(found) > 0.7 * len(RULES)
+    assert len(found) > 0.6 * len(RULES) / step
     chosen = [(s, exact) for s, exact in found if mode != "native" or not uses_ops(s, {*UNSUPPORTED, "trace"})]
     inputs = [i for s, _ in chosen for i in s.draws[0]]
     outputs = [e for s, _ in chosen for e in (s.before, s.after)]
@@ -140,40 +178,6 @@ def test_rules_are_no_worse_at_extreme_magnitudes(mode: str, dtype: str) -> None
 
 def uses_ops(sides: Sides, names: Collection[str]) -> bool:
     return any(e.op is not None and e.op.name in names for e in topological([sides.before, sides.after]))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_rule_keeps_float32(name: str, rng: np.random.Generator) -> None:
-    rule = RULES[name]
-    operands = find_operand_holes(rule.pattern)
-    single = tuple(
-        np.asarray(v, np.float32)
-        if hole in operands and isinstance(v, (float, np.ndarray)) and np.asarray(v).dtype.kind == "f"
-        else v
-        for hole, v in zip(rule.holes, draw_operands(rule, rng)[0], strict=True)
-    )
-    before, _ = instantiate(rule, single)
-    after = rule.apply(before)
-    if name != "cast_to_same_dtype":  # its example casts to float64, which is no longer the same dtype
-        assert after is not None
-        assert after.dtype == before.dtype
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_simplify_applies_the_rule_and_reaches_a_fixed_point(name: str, rng: np.random.Generator) -> None:
-    before, _ = instantiate(RULES[name], draw_operands(RULES[name], rng)[0])
-    journal = Journal()
-    after = simplify(before, journal=journal)
-    assert after is not before
-    assert RULES[name] in {step.rule for step in journal.steps}, f"{name} was not applied: {journal}"
-    assert simplify(after) is after
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_rule_is_printed_with_its_assumption(name: str) -> None:
-    shown = str(RULES[name])
-    assert "→" in shown
-    assert ("(when " in shown) == bool(RULES[name].when)
 
 
 def test_constants_are_folded() -> None:
@@ -313,7 +317,7 @@ def check_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr
     np.testing.assert_allclose(after[finite], before[finite], rtol=1e-6, atol=1e-12 * largest)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(expressions())
 def test_simplified_random_graphs_are_fixed_points_and_keep_their_value(e: Expr) -> None:
     check_simplified_random_graphs_are_fixed_points_and_keep_their_value(e)
@@ -352,7 +356,7 @@ def check_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
     assert np.all(error <= 1e-4 * np.abs(exact[known]) + 100 * naive_error + 1e-30), f"{e} became {simplify(e)}"
 
 
-@settings(max_examples=75)
+@settings(max_examples=50)
 @given(expressions())
 def test_simplified_graphs_are_as_accurate_as_naive_ones(e: Expr) -> None:
     check_simplified_graphs_are_as_accurate_as_naive_ones(e)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -39,6 +39,7 @@ def compile_sorts(dtype: str) -> dict[str, pel.Function]:
 SORTS = {dtype: functools.cache(functools.partial(compile_sorts, dtype)) for dtype in ("float64", "int8")}
 
 
+@settings(max_examples=40)
 @given(value=hnp.arrays(np.float64, SHAPE, elements=FEW), dtype=st.sampled_from(["float64", "int8"]))
 def test_sorting_matches_numpy(value: np.ndarray, dtype: str) -> None:
     if dtype == "int8":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,8 +61,15 @@ def get_points(dtype: str) -> np.ndarray:
     return np.array(values, dtype)
 
 
-@functools.cache
-def compute_in_all_modes(dtype: str) -> dict[str, dict[str, list[np.ndarray]]]:
+Results = dict[str, dict[str, list[np.ndarray]]]
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Results]:
+    return {dtype: compute_in_all_modes(dtype) for dtype in ("float32", "float64")}
+
+
+def compute_in_all_modes(dtype: str) -> Results:
     """Return the values and gradients of all functions by mode and name: one program for each mode.
 
     The loop has the functions that C computes; XLA would compute all of a loop with another one.
@@ -90,7 +96,7 @@ def compute_in_all_modes(dtype: str) -> dict[str, dict[str, list[np.ndarray]]]:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy and SciPy, at poles
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", list(CASES))
-def test_special_functions_match_scipy_in_all_modes(name: str, dtype: str) -> None:
+def test_special_functions_match_scipy_in_all_modes(name: str, dtype: str, results: dict[str, Results]) -> None:
     _, value, slope = CASES[name]
     points = get_points(dtype)
     wide = points.astype("float64")
@@ -98,7 +104,7 @@ def test_special_functions_match_scipy_in_all_modes(name: str, dtype: str) -> No
     with np.errstate(all="ignore"):
         expected = [f(wide).astype(dtype) for f in (value, slope) if f is not None]
     rtol = 1e-4 if dtype == "float32" else 1e-11
-    for mode, found in compute_in_all_modes(dtype).items():
+    for mode, found in results[dtype].items():
         for what, a, b in zip(("value", "gradient"), found.get(name, ()), expected, strict=False):
             np.testing.assert_allclose(a, b, rtol=rtol, atol=tiny, err_msg=f"{what} of {name} in mode {mode}")
 
@@ -118,7 +124,7 @@ def test_polygamma_of_higher_orders() -> None:
         np.testing.assert_allclose(found, sp.polygamma(n, points), rtol=1e-9)
 
 
-def test_c_computes_most_functions() -> None:
+def test_c_computes_most_functions(results: dict[str, Results]) -> None:
     if find_compiler() is None:
         pytest.skip("there is no C compiler")
-    assert len(compute_in_all_modes("float32")["native"]) >= 10
+    assert len(results["float32"]["native"]) >= 10

@@ -20,7 +20,7 @@ def make_inputs() -> tuple[pel.Expr, pel.Expr]:
 
 
 def check(build: Callable[[Any, Any], Any], compute: Callable[[Any, Any], Any], least: int = 1) -> None:
-    """Compare an expression with NumPy for several sizes, compiled and interpreted, and its gradient."""
+    """Compare an expression with NumPy: interpreted for several sizes, and compiled for one of them."""
     x, y = make_inputs()
     e = build(x, y)
     used = [i for i in (x, y) if any(i is a for a in pel.ancestors(e))]
@@ -30,7 +30,7 @@ def check(build: Callable[[Any, Any], Any], compute: Callable[[Any, Any], Any], 
         rng = np.random.default_rng(n)
         values = {x: rng.normal(size=(n, 6)).astype("float32"), y: rng.normal(size=k).astype("float32")}
         expected = np.asarray(compute(values[x], values[y]))
-        for mode in ("xla", "numpy"):
+        for mode in ("xla", "numpy") if n == 7 else ("numpy",):
             found = np.asarray(pel.function(used, e, mode=mode)(*(values[i] for i in used)))
             np.testing.assert_allclose(found, expected, rtol=1e-5)
             assert found.shape == expected.shape
@@ -320,11 +320,10 @@ def test_sizes_keep_no_expression_alive() -> None:
     y = pel.tanh(x)
     size, dead = y.shape[0] + 1, weakref.ref(y)
     del y
-    gc.collect()
     assert dead() is None
     assert pel.function([x], pel.zeros(size))([1.0]).tolist() == [0, 0]
     del x
-    gc.collect()
+    gc.collect(1)  # the compiled function is in a cycle
     with pytest.raises(UseError, match=r"The size 'n \+ 1' is not that of an expression"):
         pel.zeros(size)
 

@@ -1,0 +1,198 @@
+"""Pytest plugin: a limit on the processor time of each test, and the sum of all tests.
+
+A test may use `LIMIT` seconds of processor time, its threads and processes included. Fixtures that tests share and
+first imports of modules do not count, nor do tests with the marker ``slow``. Processor time is measured, not wall time,
+which depends on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+LIMIT = float(os.environ.get("PELLUCID_TEST_LIMIT", "inf"))
+"""Seconds of processor time that a test may use on the reference machine."""
+
+REFERENCE_SECONDS = 0.0105
+"""Seconds of `time_reference_work` on the reference machine: a core of an AMD EPYC with nothing else to do."""
+
+
+def read_processor_time() -> float:
+    """Return the processor seconds of this process, of its finished child processes, and of its running ones."""
+    times = os.times()
+    running = sum(map(read_process_time, list_child_processes("self"))) if has_child_processes() else 0.0
+    return time.process_time() + times.children_user + times.children_system + running
+
+
+def has_child_processes() -> bool:
+    """Whether this process has started one that still runs: a much faster question than which ones."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    except AttributeError:  # Windows has no such function
+        return False
+    return True
+
+
+def list_child_processes(process: str) -> list[str]:
+    """Return the numbers of the running child processes of a process. Only Linux tells them."""
+    found = []
+    for children in Path("/proc", process, "task").glob("*/children"):
+        try:
+            found += children.read_text().split()
+        except OSError:  # the thread has ended meanwhile
+            continue
+    return found
+
+
+def read_process_time(process: str) -> float:
+    """Return the processor seconds of a process and of all processes below it."""
+    try:
+        status = Path("/proc", process, "stat").read_text()
+    except OSError:  # the process has ended meanwhile
+        return 0.0
+    # The program's name, which may have spaces, ends with the last parenthesis. Fields 14 to 17 are the user and system
+    # time of the process and of its finished children.
+    ticks = sum(map(int, status[status.rindex(")") + 2 :].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(read_process_time, list_child_processes(process)))
+
+
+def time_reference_work() -> float:
+    """Return the processor seconds of a fixed piece of work: the least of three times."""
+
+    def work() -> float:
+        start = time.thread_time()
+        sum(i * i % 7 for i in range(150_000))
+        return time.thread_time() - start
+
+    return min(work() for _ in range(3))
+
+
+class SharedWork:
+    """Context manager that adds up the processor seconds of work that is done once for many tests."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.depth = 0  # an import inside a fixture, or inside another import, is counted once
+
+    def __enter__(self) -> None:
+        if not self.depth:
+            self.start = read_processor_time()
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            self.seconds += read_processor_time() - self.start
+
+
+shared = SharedWork()
+run_module = SourceFileLoader.exec_module
+
+
+def run_module_as_shared_work(self: SourceFileLoader, module: ModuleType) -> None:
+    with shared:
+        run_module(self, module)
+
+
+STARTED: pytest.StashKey[tuple[float, float, bool]] = pytest.StashKey()
+"""At the start of a test: all processor seconds, those of shared work, and whether JAX is imported."""
+
+costs: dict[str, float] = {}
+"""Processor seconds of each test."""
+
+process_seconds: list[float] = []
+"""Processor seconds of each process that runs tests, its collection included."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--costs", type=int, default=0, metavar="N", help="show the N tests and files that use most processor time"
+    )
+
+
+def pytest_configure() -> None:
+    SourceFileLoader.exec_module = run_module_as_shared_work  # type: ignore[method-assign]
+
+
+def pytest_unconfigure() -> None:
+    SourceFileLoader.exec_module = run_module  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+    if fixturedef.scope == "function":
+        return (yield)
+    with shared:
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[STARTED] = read_processor_time(), shared.seconds, "jax" in sys.modules
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: pytest.TestReport = yield
+    if call.when == "call":
+        started, shared_before, jax_before = item.stash[STARTED]
+        seconds = read_processor_time() - started - (shared.seconds - shared_before)
+        report.user_properties.append(("processor_seconds", seconds))
+        starts_jax = not jax_before and "jax" in sys.modules  # which takes a second
+        if report.passed and seconds > LIMIT and not starts_jax and item.get_closest_marker("slow") is None:
+            check_limit(report, seconds)
+    return report
+
+
+def check_limit(report: pytest.TestReport, seconds: float) -> None:
+    """Fail a test that takes too long, unless the machine is as much slower at the moment."""
+    limit = LIMIT * max(1.0, time_reference_work() / REFERENCE_SECONDS)
+    if seconds > limit:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"The test passed, but took {seconds:.2f} s of processor time. Expected at most {limit:.2f} s. Make it "
+            "smaller, move its work to a fixture that tests share, or mark it `slow` and test the same promise in a "
+            'cheaper way. See "Tests" in CONTRIBUTING.md.'
+        )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    costs.update((report.nodeid, value) for name, value in report.user_properties if name == "processor_seconds")
+
+
+def pytest_testnodedown(node: Any) -> None:
+    process_seconds.append(node.workeroutput["processor_seconds"])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    seconds = read_processor_time()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["processor_seconds"] = seconds
+    else:
+        # Workers are child processes of this one, so its own time does not have theirs twice.
+        process_seconds.append(time.process_time() if process_seconds else seconds)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    processes = " + ".join(f"{seconds:.0f}" for seconds in process_seconds)
+    terminalreporter.write_line(f"Processor time: {sum(process_seconds):.0f} s ({processes})")
+    count = config.getoption("costs")
+    files = Counter[str]()
+    for test, seconds in costs.items():
+        files[test.partition("::")[0]] += seconds
+    for title, table in (("tests", Counter(costs)), ("files", files)) if count else ():
+        terminalreporter.section(f"processor seconds of {title}: {sum(table.values()):.1f} s in all")
+        for name, seconds in table.most_common(count):
+            terminalreporter.write_line(f"{seconds:8.2f}  {name}")
