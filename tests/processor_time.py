@@ -108,8 +108,11 @@ def run_module_as_shared_work(self: SourceFileLoader, module: ModuleType) -> Non
 STARTED: pytest.StashKey[tuple[float, float, bool]] = pytest.StashKey()
 """At the start of a test: all processor seconds, those of shared work, and whether JAX is imported."""
 
-costs: dict[str, float] = {}
-"""Processor seconds of each test."""
+set_up: list[tuple[str, float]] = []
+"""Fixtures that tests share, set up since the last report, with their processor seconds."""
+
+costs: Counter[str] = Counter()
+"""Processor seconds of each test, and of each fixture that tests share."""
 
 process_seconds: list[float] = []
 """Processor seconds of each process that runs tests, its collection included."""
@@ -133,8 +136,13 @@ def pytest_unconfigure() -> None:
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
     if fixturedef.scope == "function":
         return (yield)
-    with shared:
-        return (yield)
+    before = shared.seconds
+    try:
+        with shared:
+            return (yield)
+    finally:
+        if shared.seconds > before:  # otherwise another fixture needs this one, and has its time
+            set_up.append((f"{fixturedef.baseid or 'pytest'}, fixture {fixturedef.argname}", shared.seconds - before))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -145,10 +153,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report: pytest.TestReport = yield
+    report.user_properties += set_up
+    set_up.clear()
     if call.when == "call":
         started, shared_before, jax_before = item.stash[STARTED]
         seconds = read_processor_time() - started - (shared.seconds - shared_before)
-        report.user_properties.append(("processor_seconds", seconds))
+        report.user_properties.append((report.nodeid, seconds))
         starts_jax = not jax_before and "jax" in sys.modules  # which takes a second
         if report.passed and seconds > LIMIT and not starts_jax and item.get_closest_marker("slow") is None:
             check_limit(report, seconds)
@@ -168,7 +178,8 @@ def check_limit(report: pytest.TestReport, seconds: float) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    costs.update((report.nodeid, value) for name, value in report.user_properties if name == "processor_seconds")
+    for name, seconds in report.user_properties:
+        costs[name] += seconds
 
 
 def pytest_testnodedown(node: Any) -> None:
@@ -190,9 +201,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.write_line(f"Processor time: {sum(process_seconds):.0f} s ({processes})")
     count = config.getoption("costs")
     files = Counter[str]()
-    for test, seconds in costs.items():
-        files[test.partition("::")[0]] += seconds
-    for title, table in (("tests", Counter(costs)), ("files", files)) if count else ():
+    for name, seconds in costs.items():
+        files[name.partition("::")[0].partition(",")[0]] += seconds
+    for title, table in (("tests and fixtures", costs), ("files", files)) if count else ():
         terminalreporter.section(f"processor seconds of {title}: {sum(table.values()):.1f} s in all")
         for name, seconds in table.most_common(count):
             terminalreporter.write_line(f"{seconds:8.2f}  {name}")

@@ -138,9 +138,10 @@ def write_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[s
 @pytest.mark.parametrize(
     ("words", "files"),
     [
-        (
+        pytest.param(
             ["train", "moons", "--model", "linear", "--epochs", "2"],
             {"model.pel", "experiment.toml", "data.json", "history.csv", "record.json", "loss.png", "confusion.png"},
+            marks=pytest.mark.slow,
         ),
         (["run", "logistic"], {"boundary.png", "record.json"}),
         (["run", "symbols"], {"graphs.txt", "journal.txt", "record.json"}),

@@ -123,6 +123,7 @@ def test_the_report_of_recipes_ranks_them_on_the_same_splits(benchmark_module: C
     assert lines[-1] == "| ensemble | 0 | 1 | 0 |"
 
 
+@pytest.mark.slow
 def test_a_recipe_is_trained_within_its_budget(benchmark_module: Callable[[str], Any]) -> None:
     candidates, trials = benchmark_module("recipe_study.candidates"), benchmark_module("recipe_study.trials")
     source = {"data": "moons", "seed": 0}
@@ -159,6 +160,7 @@ SEQUENCES = (
 """Layers for sequences of six words."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "layers", "vocabulary"), [((8, 8, 3), IMAGES, 0), ((6,), SEQUENCES, 7)])
 def test_peers_train_a_network_as_pellucid_does(
     benchmark_module: Callable[[str], Any], shape: tuple[int, ...], layers: Any, vocabulary: int

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
+from tests.test_documents import check_command
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "src" / "pellucid" / "guides" / "coming_from"
@@ -120,20 +121,6 @@ def run_right(page: Path, pair: Pair, names: dict[str, Any]) -> None:
         raise ValueError(f"{page}: no way to check {pair.right.language!r}")
 
 
-def check_command(line: str) -> None:
-    """Parse a command with its options; raise an error if one does not exist."""
-    from pellucid.cli.app import app
-    from pellucid.cli.train import merge_settings
-    from pellucid.experiments.user_data.settings import Settings
-
-    program, *words = line.split()
-    assert program == "pellucid", line
-    command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-    if command.__name__ == "train":
-        options = dict(bound.arguments)
-        Settings(**merge_settings(options.pop("data"), options.pop("model", None), {}))
-
-
 def as_array(value: Any) -> np.ndarray:
     value = value.detach() if hasattr(value, "detach") else value
     array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
@@ -158,18 +145,31 @@ def compare_columns(page: Path) -> list[str]:
     return compared
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_columns_of_pellucid_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for switch in ("PELLUCID_KERNELS", "PELLUCID_NATIVE"):
-        monkeypatch.setenv(switch, "0")  # compiling C takes longer than these few steps
-    pel.nn.set_random_seed(0)
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.stem)
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """A page, and the variables that pellucid's columns have computed when the page compares them."""
     names: dict[str, Any] = {}
-    pairs = list(read_page(page.read_text("utf-8")))
-    for pair in pairs:
-        run_right(page, pair, names)
-        assert all(as_array(names[name]).size for name in pair.equal)
-    assert any(pair.equal for pair in pairs) or page.stem in WITHOUT_PEER
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("page"))
+        for switch in ("PELLUCID_KERNELS", "PELLUCID_NATIVE"):
+            patch.setenv(switch, "0")  # compiling C takes longer than these few steps
+        pel.nn.set_random_seed(0)
+        for number, pair in enumerate(read_page(request.param.read_text("utf-8"))):
+            run_right(request.param, pair, names)
+            found |= {f"{number} {name}": as_array(names[name]) for name in pair.equal}
+    return request.param.stem, found
+
+
+def test_columns_of_pellucid_run(compared: tuple[str, dict[str, Any]]) -> None:
+    page, found = compared
+    assert all(value.size for value in found.values())
+    assert found or page in WITHOUT_PEER
+
+
+def test_columns_of_pellucid_compute_finite_numbers(compared: tuple[str, dict[str, Any]]) -> None:
+    for name, value in compared[1].items():
+        assert value.dtype.kind != "f" or np.isfinite(value).all(), name
 
 
 @pytest.mark.peer
@@ -221,11 +221,6 @@ def test_different_numbers_are_reported(tmp_path: Path) -> None:
     page.write_text(f"{text}\n", "utf-8")
     with pytest.raises(AssertionError, match="Mismatched elements: 1 / 1"):
         compare_columns(page)
-
-
-def test_unknown_options_of_commands_are_reported() -> None:
-    with pytest.raises(Exception, match="--epoch"):
-        check_command("pellucid train photos/ --epoch 3")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 import pellucid as pel
 from pellucid import nn
@@ -40,26 +38,35 @@ def check_inputs(first: int, count: int) -> None:
     assert found["read"] > count / 10  # the seeds are valid, and some damage is harmless
 
 
-@pytest.mark.timeout(300)
-def test_damaged_files_are_read_or_refused() -> None:
-    check_inputs(0, 800)
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Reader]:
+    """A reader in this process, without a worker's limit of memory, which would stop other tests too."""
+    old = harness.signal.signal(harness.signal.SIGPROF, harness.stop)
+    yield harness.Reader(tmp_path_factory.mktemp("damaged"))
+    harness.signal.signal(harness.signal.SIGPROF, old)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_damaged_files_are_read_or_refused(first: int, reader: harness.Reader) -> None:
+    found = [reader.check(number) for number in range(first, 320, 4)]
+    problems = [problem for _, problem in found if problem]
+    assert not problems, "\n\n".join(problems)
+    assert {"read", "refused"} == {what for what, _ in found}
 
 
 @pytest.mark.slow
 def test_many_damaged_files_are_read_or_refused() -> None:
-    check_inputs(800, 20_000)
+    check_inputs(0, 20_000)
 
 
-def test_every_seed_is_valid(tmp_path: Path) -> None:
-    reader = harness.Reader(tmp_path)
+def test_every_seed_is_valid(reader: harness.Reader) -> None:
     for number, seed in enumerate(reader.seeds):
         *_, path = reader.write(number)
         path.write_bytes(seed.content)
         seed.read(path)
 
 
-def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = harness.Reader(tmp_path)
+def test_the_harness_finds_faults(reader: harness.Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed = reader.seeds[0]
     memory: list[mmap.mmap] = []
 
@@ -81,27 +88,23 @@ def test_the_harness_finds_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         while True:
             pass
 
-    monkeypatch.setattr(harness, "MAX_SECONDS", 1.5)
-    monkeypatch.setattr(harness, "MAX_GROWTH", 100 * 2**20)
+    monkeypatch.setattr(harness, "MAX_SECONDS", 0.1)
+    monkeypatch.setattr(harness, "MAX_GROWTH", 20 * 2**20)
     take_memory(tmp_path)
     memory.pop().close()  # an earlier peak must not hide a later one
-    old = harness.signal.signal(harness.signal.SIGPROF, harness.stop)
-    try:
-        cases: list[tuple[Callable[[Path], Any], str]] = [
-            (fail, "KeyError: 'oh'"),
-            (quote_all, "its message has"),
-            (quote_part, "its message quotes more than 200 characters"),
-            (hang, "took more than 1.5 seconds"),
-            (take_memory, "MB of memory"),
-        ]
-        for read, problem in cases:
-            reader.seeds = [type(seed)(seed.name, seed.file, seed.content, read, seed.errors, {})]
-            found = reader.check(7)[1]
-            assert problem in found
-            assert "input 7: pel.load, " in found
-            assert "+++ damaged" in found
-    finally:
-        harness.signal.signal(harness.signal.SIGPROF, old)
+    cases: list[tuple[Callable[[Path], Any], str]] = [
+        (fail, "KeyError: 'oh'"),
+        (quote_all, "its message has"),
+        (quote_part, "its message quotes more than 200 characters"),
+        (hang, "took more than 0.1 seconds"),
+        (take_memory, "MB of memory"),
+    ]
+    for read, problem in cases:
+        monkeypatch.setattr(reader, "seeds", [type(seed)(seed.name, seed.file, seed.content, read, seed.errors, {})])
+        found = reader.check(7)[1]
+        assert problem in found
+        assert "input 7: pel.load, " in found
+        assert "+++ damaged" in found
 
 
 # Known attacks
@@ -238,6 +241,8 @@ def test_layer_calls_in_a_cycle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("location", ["a\0b", "x" * 5000, "x/" * 2500, "circle"])
 def test_external_data_of_onnx_with_impossible_paths(location: str, tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     tensor = TensorProto(name="W", data_type=TensorProto.FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=location)
@@ -247,6 +252,8 @@ def test_external_data_of_onnx_with_impossible_paths(location: str, tmp_path: Pa
 
 
 def write_onnx(folder: Path, nodes: list[Any], tensors: list[Any]) -> Path:
+    from onnx import TensorProto, helper
+
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in ("x", "y")]
     model = helper.make_model(
         helper.make_graph(nodes, "graph", values[:1], values[1:], tensors),
@@ -262,6 +269,8 @@ def write_onnx(folder: Path, nodes: list[Any], tensors: list[Any]) -> Path:
 
 def test_onnx_folds_no_constant_from_gigabytes(tmp_path: Path) -> None:
     """The result has one element, and the operand 128 million."""
+    from onnx import helper, numpy_helper
+
     shape = numpy_helper.from_array(np.array([2**13, 2**14]), "shape")
     nodes = [
         helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
@@ -274,6 +283,8 @@ def test_onnx_folds_no_constant_from_gigabytes(tmp_path: Path) -> None:
 
 
 def test_onnx_folds_constants_within_a_budget(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
     shape, wide = (numpy_helper.from_array(np.array(d), n) for d, n in (([100, 100], "shape"), ([9, 100, 100], "wide")))
     nodes = [
         helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
@@ -301,8 +312,10 @@ def test_onnx_folds_constants_within_a_budget(tmp_path: Path) -> None:
 
 
 def test_onnx_computes_large_resizing_weights_at_once(tmp_path: Path) -> None:
-    """A loop over two million rows would take half a minute."""
-    scales = numpy_helper.from_array(np.array([1e6], np.float32), "scales")
+    """A loop over 400,000 rows would take six seconds."""
+    from onnx import helper, numpy_helper
+
+    scales = numpy_helper.from_array(np.array([2e5], np.float32), "scales")
     image = numpy_helper.from_array(np.ones(2, np.float32), "image")
     nodes = [
         helper.make_node("Resize", ["image", "", "scales"], ["large"], mode="linear"),
@@ -310,8 +323,8 @@ def test_onnx_computes_large_resizing_weights_at_once(tmp_path: Path) -> None:
         helper.make_node("Add", ["x", "largest"], ["y"]),
     ]
     start = time.process_time()
-    assert pel.from_onnx(write_onnx(tmp_path, nodes, [scales, image]))["large"].shape == (2_000_000,)
-    assert time.process_time() - start < 10
+    assert pel.from_onnx(write_onnx(tmp_path, nodes, [scales, image]))["large"].shape == (400_000,)
+    assert time.process_time() - start < 2
 
 
 def white_png(side: int) -> bytes:
@@ -374,10 +387,10 @@ def test_arrays_inflate_within_a_budget(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.idx\.gz: the array of shape \(1000, 1000\) takes 1,000,012 bytes"):
         read_idx(tmp_path / "a.idx.gz", max_bytes=10**5)
     model = make_small_model()
-    zeros = {"out/kernel": np.zeros((10**7, 2))}
+    zeros = {"out/kernel": np.zeros((9 * 10**6, 2))}
     np.savez_compressed(tmp_path / "w.npz", **zeros)
     with pytest.raises(
-        pel.StorageError, match=r"the array 'out/kernel' takes 160,000,000 bytes.* The model that reads them has fewer"
+        pel.StorageError, match=r"the array 'out/kernel' takes 144,000,000 bytes.* The model that reads them has fewer"
     ):
         model.load_weights(tmp_path / "w.npz")
 
@@ -461,6 +474,8 @@ def test_the_guard_keeps_warnings_and_quotes_little(tmp_path: Path) -> None:
 
 
 def test_models_are_not_saved_under_suffixes_of_other_formats(tmp_path: Path) -> None:
+    import onnx
+
     model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
     for name, advice in {
         "model.h5": r"Use model\.save\('.*model\.keras'\)",

@@ -119,6 +119,15 @@ def parse_source(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
+@pytest.fixture(scope="module")
+def parsed() -> Iterator[None]:
+    """Parse all sources once, which takes seconds, and forget them: they would slow down garbage collection."""
+    for path in list_sources():
+        parse_source(path)
+    yield
+    parse_source.cache_clear()
+
+
 def resolve_base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
     """Return the full name of the module after `from`, which may be relative."""
     if not node.level:
@@ -189,6 +198,7 @@ def test_old_libraries_are_not_imported():
     assert not [name for name in modules if name.startswith("pellucid.compat")]
 
 
+@pytest.mark.slow
 def test_import_is_fast():
     pairs = [(time_import("numpy")["seconds"], time_import("pellucid")["seconds"]) for _ in range(5)]
     numpy_seconds, pellucid_seconds = (min(column) for column in zip(*pairs, strict=True))
@@ -204,11 +214,13 @@ def test_every_package_has_a_layer():
     assert {get_package(get_module_name(path)) for path in list_sources()} <= set(MAY_IMPORT)
 
 
+@pytest.mark.usefixtures("parsed")
 def test_imports_point_to_lower_layers():
     upward = [found.place for found in list_all_imports() if not found.is_allowed]
     assert not upward, "\n".join(upward)
 
 
+@pytest.mark.usefixtures("parsed")
 def test_packages_have_no_import_cycle():
     below = defaultdict(set)
     for found in list_all_imports():
@@ -261,6 +273,7 @@ def find_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
+@pytest.mark.usefixtures("parsed")
 def test_import_cycles_have_at_most_three_files():
     imports = build_import_graph()
     large = [circle for circle in find_cycles(imports) if len(circle) > MAX_CIRCLE]
@@ -322,6 +335,7 @@ def write_module(root: Path, package: str, text: str) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("parsed")
 def test_every_public_module_has_a_docstring():
     public = [path for path in list_sources() if not path.stem.startswith("_") or path.stem in {"__init__", "__main__"}]
     silent = [get_module_name(path) for path in public if not ast.get_docstring(parse_source(path))]
@@ -372,6 +386,7 @@ KERAS_NAMES = {"Constant", "Identity", "Input"}
 """Names of layers and initializers in Keras that expressions or other layers have too."""
 
 
+@pytest.mark.usefixtures("parsed")
 def test_class_names_are_unique():
     homes = defaultdict(set)
     for path in list_sources():

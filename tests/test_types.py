@@ -54,6 +54,7 @@ def program():
     return module
 
 
+@pytest.mark.slow
 def test_a_typed_program_of_every_level_runs(program, tmp_path):
     nn.set_random_seed(0)
     assert program.train_by_hand() < 0.3
@@ -63,8 +64,10 @@ def test_a_typed_program_of_every_level_runs(program, tmp_path):
     assert program.run_command(tmp_path / "run") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", ["mypy", "pyright"])
 def test_type_checkers_accept_the_program_and_find_every_misspelling(check, tmp_path):
+    """With mypy, `make lint` checks the same on `typed/misspelled.py`."""
     text = LEVELS.read_text("utf-8")
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
     right.write_text(text, "utf-8")

@@ -20,11 +20,11 @@ def export(
 
     For example:
 
-        pellucid export runs/7 --to onnx                 for ONNX Runtime and others
-        pellucid export runs/7 --to numpy --out flats.py a script that needs only NumPy
-        pellucid export runs/7 --to keras                a file that Keras 3 opens
-        pellucid export runs/7 --to page                 a page that predicts in a browser
-        pellucid export runs/7 --to pel --out flats.pel  pellucid's own file
+        pellucid export runs/7 --to onnx                  for ONNX Runtime and others
+        pellucid export runs/7 --to numpy --out flats.py  a script that needs only NumPy
+        pellucid export runs/7 --to keras                 a file that Keras 3 opens
+        pellucid export runs/7 --to page                  a page that predicts in a browser
+        pellucid export runs/7 --to pel --out flats.pel   pellucid's own file
 
     Predictions for random samples are compared before the file is written. A
     page computes in the browser; here its C code is compared, compiled for

@@ -35,6 +35,7 @@ from pellucid.nn.layers import (
     TimeDistributed,
 )
 from pellucid.nn.registry import snake_case
+from pellucid.optional_packages import require_packages
 from pellucid.saving.weights import get_max_weight_bytes, join_names
 from pellucid.typing import Array
 from pellucid.untrusted_files.reading import open_regular_file, quote, report_damage, shorten
@@ -56,12 +57,8 @@ OTHER_VARIABLES = ("optimizer", "seed_generator", "compile_metrics", "_loss_trac
 
 
 def import_h5py() -> ModuleType:
-    try:
+    with require_packages("Reading and writing Keras weights"):
         import h5py
-    except ImportError as error:
-        raise StorageError(
-            "Keras weights are HDF5 files. To read and write them: pip install 'pellucid[keras]'"
-        ) from error
     result: ModuleType = h5py
     return result
 
