@@ -70,6 +70,17 @@ def test_values_and_gradients_equal_those_of_the_definition(by_numpy: Any, by_xl
     pel.check_op(f, values[x], beta=2.0)
 
 
+def test_gradient_of_a_repeated_operand_in_a_loop(check_gradient: Any) -> None:
+    @pel.composite()
+    def blend_here(x: Expr, y: Expr) -> Expr:
+        """A product of different functions."""
+        return pel.sin(x) * pel.exp(-y)
+
+    x, h = Input("x", (4,), "float64"), Input("h", (), "float64")
+    states = pel.scan(lambda x_t, h: blend_here(h, h) + x_t * blend_here(x_t, h), x, h)
+    check_gradient((states**2).sum(), {x: np.array([0.3, -0.5, 0.8, 1.1]), h: np.array(0.4)}, [x, h])
+
+
 def test_programs_contain_the_definition() -> None:
     f, x = swish(), pel.vector("x")
     program = pel.function([x], [f(x), pel.grad(f(x).sum(), x)]).program

@@ -12,13 +12,14 @@ import pytest
 from stability.evaluation import USERS_CODE
 
 from pellucid.graph.decomposition import expand
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import PellucidError, ShapeError
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.gradient import grad
 from pellucid.graph.op import OPS, Op
 from pellucid.graph.precedence import ATOM
 from pellucid.graph.printing import PythonNotation, fill_template, get_operands, render, text
+from pellucid.graph.size_formulas import parse_formula
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all
 from pellucid.graph.types import is_float
@@ -136,6 +137,7 @@ def test_docstring_types_text_and_cost(name: str) -> None:
         check_float32_stays_float32(case, results)
         if name != "broadcast_to":  # its target is not an operand
             check_named_first_dimension(case, results, values)
+            check_declared_sizes(case, results)
         for result in results:
             check_latex_and_text(op, result)
         check_cost(op, results[0])
@@ -166,6 +168,23 @@ def check_named_first_dimension(case: Case, static: list[Expr], values: dict[Exp
     for a, b in zip(static, named, strict=True):
         assert a.ndim == b.ndim
         assert a.dtype == b.dtype
+
+
+def check_declared_sizes(case: Case, static: list[Expr]) -> None:
+    """Check that formulas of named sizes, such as ``n//2 + 1``, are the sizes that the numbers give."""
+    operands = [
+        Input(f"x{i}", tuple(f"n{d}" if d > 1 else d for d in o.shape), o.dtype) for i, o in enumerate(case.operands)
+    ]
+    try:
+        found = case.op.function(*operands, **case.settings)
+    except PellucidError:
+        return  # the op needs known sizes
+    sizes = {f"n{d}": d for o in case.operands for d in o.shape}
+    for named, known in zip(found if isinstance(found, list) else [found], static, strict=True):
+        for dim, size in zip(named.shape, known.shape, strict=True):
+            formula = parse_formula(str(dim))
+            if formula is not None and set(formula.list_names()) <= set(sizes):  # otherwise the size is unknown
+                assert formula.evaluate(sizes) == size, f"{named} of shape {named.shape}, and not {known.shape}"
 
 
 def check_cost(op: Op, node: Expr) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -517,3 +517,75 @@ def test_stable_forms_are_left_out_where_operands_broadcast(rng: np.random.Gener
 def test_whole_powers_of_negative_numbers_are_kept_by_rules_of_powers_near_one(formula, expected):
     x, n = pel.scalar("x"), pel.scalar("n")
     assert formula(x, n).eval({x: -3.0, n: 2.0}) == expected
+
+
+P = pel.softmax(X)
+SQUARE = Input("q", (3, 3), "float64")
+LABELS = Input("t", (3,), "int64")
+IMAGE = Input("v", (1, 4, 4, 1), "float64")
+NEAR_MISSES: dict[str, Callable[[], Expr]] = {
+    "negative factor of a maximum": lambda: (-2 * X).max(axis=0),
+    "negative factor of a minimum": lambda: (-0.5 * X).min(),
+    "maximum over a negative number": lambda: (X / -3).max(axis=1),
+    "root of an odd power": lambda: pel.sqrt(X**6),
+    "root of an even power": lambda: pel.sqrt(X**4),
+    "root of a power that is not whole": lambda: pel.sqrt(Y**3),
+    "power of a negative number and a root": lambda: (X**2) ** 0.5,
+    "number below zero plus a square": lambda: pel.sqrt(X**2 - 0.001),
+    "exponential that is not the square": lambda: pel.exp(3 * X) / (1 + pel.exp(X)) ** 2,
+    "exponential of half": lambda: pel.exp(0.5 * X) / (1 + pel.exp(X)) ** 2,
+    "exponentials that are not opposite": lambda: pel.exp(2 * X) * pel.sigmoid(-X),
+    "sum of exponentials that are not opposite": lambda: pel.exp(X) + pel.exp(-2 * X),
+    "difference of exponentials": lambda: pel.exp(X) - pel.exp(-0.5 * X),
+    "softplus of other arguments": lambda: pel.softplus(X) - pel.softplus(-2 * X),
+    "softplus and no opposite": lambda: pel.softplus(X) + 2 * X,
+    "sigmoids that are not opposite": lambda: pel.sigmoid(X) * pel.sigmoid(-2 * X),
+    "absolute value of a maximum with a negative number": lambda: pel.abs(pel.maximum(X, -2)),
+    "absolute value of a minimum": lambda: pel.abs(pel.minimum(X, 2)),
+    "absolute value of a clipped number": lambda: pel.abs(pel.clip(X, -1, 2)),
+    "absolute value of an odd power": lambda: pel.abs(X**3),
+    "pooling of a decreasing function": lambda: pel.max_pool(pel.leaky_relu(IMAGE, -0.5), 2),
+    "pooling of a negative": lambda: pel.max_pool(-IMAGE, 2),
+    "sums along different axes": lambda: (SQUARE * pel.exp(SQUARE)).sum(axis=0) / pel.exp(SQUARE).sum(axis=1),
+    "softmax along another axis": lambda: pel.exp(SQUARE) / pel.exp(SQUARE).sum(axis=1),
+    "maximum along another axis": lambda: pel.log(pel.exp(SQUARE - SQUARE.max(axis=0)).sum(axis=1)),
+    "mean of other sizes": lambda: X.sum(axis=1) / 3,
+    "logarithm of one minus a number that is no probability": lambda: pel.log1p(-X / 3),
+    "logarithm of a negative number's even power": lambda: pel.log(X**2),
+    "logarithm with a negative factor": lambda: pel.log(1 - 0.1 * pel.exp(X)),
+    "exponential with a negative factor": lambda: 1 / (1 - 0.1 * pel.exp(X)),
+    "power of a base below one": lambda: 0.5**X - 1,
+    "difference of cubes": lambda: (X**5 - Y**5) / (X - Y + 7),
+    "where with other conditions": lambda: pel.where(X > 0, X, pel.where(X > 1, Y, S)),
+    "nested where": lambda: pel.where(X > 0, X, pel.where(X > 0, Y, S)),
+    "sign of a product": lambda: pel.sign(X) * pel.abs(Y),
+    "entropy of other probabilities": lambda: -(pel.softmax(X) * pel.log(pel.softmax(-X))).sum(),
+    "probability of one row for all": lambda: pel.log(pel.take(P, 1, axis=0)),
+    "transposed product": lambda: (SQUARE @ SQUARE.T).T,
+    "product with no identity": lambda: SQUARE @ (2 * pel.eye(3, dtype="float64")),
+    "cosines of other arguments": lambda: pel.cos(X) ** 2 + pel.sin(2 * X) ** 2,
+    "hyperbolic functions of other arguments": lambda: pel.cosh(X) ** 2 - pel.sinh(2 * X) ** 2,
+    "arctangent of no quarter turn": lambda: 1.5 - pel.arctan(X),
+    "sum that is no double": lambda: (X + Y) + (Y - X),
+    "difference that is no double": lambda: (X + Y) - (Y - X),
+    "quotient of products": lambda: (3 * X) / (2 * Y),
+    "integer division": lambda: (LABELS * 3) / 3,
+    "product of booleans": lambda: (X > 0) * (X > 0) + 0.0,
+}
+"""Formulas that resemble the pattern of a rule, next to where its condition fails."""
+
+
+@pytest.mark.parametrize("name", NEAR_MISSES)
+def test_formulas_next_to_a_rule_keep_their_values(name: str, rng: np.random.Generator) -> None:
+    e = NEAR_MISSES[name]()
+    values = {
+        **VALUES,
+        SQUARE: rng.uniform(-2, 2, (3, 3)),
+        LABELS: np.array([2, 0, 1]),
+        IMAGE: rng.uniform(-2, 2, (1, 4, 4, 1)),
+    }
+    needed = {i: values[i] for i in topological([e]) if isinstance(i, Input)}
+    with np.errstate(all="ignore"):
+        before, after = evaluate(np, [e, simplify(e)], needed)
+    np.testing.assert_allclose(after, before, rtol=1e-10, atol=1e-13)
+    assert np.isfinite(before).any()

@@ -64,6 +64,20 @@ def test_a_loop_matches_the_unrolled_loop(data: Any) -> None:
             st.tuples(st.none(), st.one_of(st.just(True), st.integers(1, 9))),
         )
     )
+    compare_with_unrolled_loop(lags, state_lags, count, reverse=reverse, truncate=truncate, checkpoint=checkpoint)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("truncate", [1, 3])
+def test_a_truncated_loop_matches_the_unrolled_loop(truncate: int, reverse: bool) -> None:
+    compare_with_unrolled_loop([0], [-1], 6, reverse=reverse, truncate=truncate, checkpoint=None)
+    compare_with_unrolled_loop([-1, 1], [-2, -1], 7, reverse=reverse, truncate=truncate, checkpoint=None)
+
+
+def compare_with_unrolled_loop(
+    lags: list[int], state_lags: list[int], count: int, *, reverse: bool, truncate: int | None, checkpoint: Any
+) -> None:
+    """Compare the states of a loop and their gradients with those of the same steps written one after the other."""
     x, h = Input("x", (count,), "float64"), Input("h", (-min(state_lags),), "float64")
     rng = np.random.default_rng(count)
     values = {x: rng.normal(size=count), h: rng.normal(size=-min(state_lags)), W: np.array(0.7)}

@@ -172,6 +172,14 @@ def test_shared_variables_keep_their_random_state_and_constraint() -> None:
     assert str(back.constraint(pel.vector("v", (2,)))) == str(w.constraint(pel.vector("v", (2,))))
 
 
+def test_variables_and_large_constants_of_one_name_keep_their_values() -> None:
+    variables = [pel.shared(np.full(3, float(i)), "w") for i in range(4)]
+    constants = [pel.constant(np.full(5000, float(i))) for i in range(4)]
+    back = from_data(*serialize([*variables, *constants]))
+    assert [v.get_value()[0] for v in back[:4]] == [0, 1, 2, 3]
+    assert [c.value[0] for c in back[4:]] == [0, 1, 2, 3]
+
+
 def test_a_long_chain_of_ops() -> None:
     y = x = pel.vector("x")
     for _ in range(2_000):  # more ops than Python recurses
