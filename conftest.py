@@ -50,6 +50,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
+SLOW_EXAMPLES = (
+    "pellucid.byhand.adder.train",
+    "pellucid.experiments.user_data.intervals.bootstrap_samples",
+    "pellucid.inspect.layer_timing.time_model",
+)
+"""Examples that show results of many steps, of many samples, or of measured times."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.name in SLOW_EXAMPLES:
+        item.add_marker("slow")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Disable garbage collection while tests are collected, exclude the tests from it, and collect less often."""

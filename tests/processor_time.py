@@ -108,6 +108,9 @@ def run_module_as_shared_work(self: SourceFileLoader, module: ModuleType) -> Non
 STARTED: pytest.StashKey[tuple[float, float, bool]] = pytest.StashKey()
 """At the start of a test: all processor seconds, those of shared work, and whether JAX is imported."""
 
+SECONDS: pytest.StashKey[float] = pytest.StashKey()
+"""Processor seconds of a test, once it has run."""
+
 set_up: list[tuple[str, float]] = []
 """Fixtures that tests share, set up since the last report, with their processor seconds."""
 
@@ -150,16 +153,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[STARTED] = read_processor_time(), shared.seconds, "jax" in sys.modules
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        started, shared_before, _ = item.stash[STARTED]
+        item.stash[SECONDS] = read_processor_time() - started - (shared.seconds - shared_before)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     report: pytest.TestReport = yield
     report.user_properties += set_up
     set_up.clear()
-    if call.when == "call":
-        started, shared_before, jax_before = item.stash[STARTED]
-        seconds = read_processor_time() - started - (shared.seconds - shared_before)
+    if call.when == "call" and SECONDS in item.stash:  # otherwise the report is that of a subtest
+        seconds = item.stash[SECONDS]
         report.user_properties.append((report.nodeid, seconds))
-        starts_jax = not jax_before and "jax" in sys.modules  # which takes a second
+        starts_jax = not item.stash[STARTED][2] and "jax" in sys.modules  # which takes a second
         if report.passed and seconds > LIMIT and not starts_jax and item.get_closest_marker("slow") is None:
             check_limit(report, seconds)
     return report

@@ -23,7 +23,7 @@ RESULTS = TESTS / "slow_results.json"
 PARTS = {
     "graph": ["tests/graph", "src/pellucid/graph"],
     "run": ["tests/run", "src/pellucid/run"],
-    "nn": ["tests/nn", "tests/byhand", "src/pellucid/nn"],
+    "nn": ["tests/nn", "tests/byhand", "src/pellucid/nn", "src/pellucid/byhand"],
     "training": ["tests/training", "tests/model", "tests/saving", "tests/data", "src/pellucid/training"],
     "show": ["tests/show", "tests/inspect", "tests/interop", "src/pellucid/show", "src/pellucid/inspect"],
     "commands": ["tests/cli", "src/pellucid/cli"],

@@ -6,7 +6,7 @@ Run with the genuine library, this file writes `tensorflow_results.json`, with w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,9 @@ def list_cases() -> list[str]:
     return [case.strip() for line in CASES.strip().splitlines() for case in line.split(";")]
 
 
-def compute_cases(tf: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the value of each case, all computed in one run."""
+def compute_cases(tf: Any, chosen: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the value of each case, or of chosen ones, all computed in one run."""
+    cases = list(chosen) or list_cases()
     rng = np.random.RandomState(0)
     values: dict[str, Any] = {
         "x": rng.randn(2, 3), "y": rng.randn(2, 3), "w": rng.randn(3, 4), "im": rng.randn(2, 5, 6, 4),
@@ -104,9 +105,9 @@ def compute_cases(tf: Any) -> Iterator[tuple[str, Any]]:
     with tf.Graph().as_default(), tf.Session() as sess:
         fed = {name: tf.placeholder(value.dtype, value.shape, name) for name, value in values.items()}
         sampled = tuple(map(tf.constant, (np.array([1, 0]), np.float32([[0.5], [0.25]]), np.float32([0.5, 0.75]))))
-        tensors = [eval(case, {**fed, "tf": tf, "np": np, "s": sampled}) for case in list_cases()]
+        tensors = [eval(case, {**fed, "tf": tf, "np": np, "s": sampled}) for case in cases]
         results = sess.run(tensors, {fed[name]: value for name, value in values.items()})
-    yield from zip(list_cases(), results, strict=True)
+    yield from zip(cases, results, strict=True)
 
 
 OPTIMIZERS = """

@@ -12,6 +12,8 @@ from pellucid.compat.keras import backend as K
 from pellucid.compat.keras import callbacks, layers, models, objectives, optimizers
 from pellucid.compat.programs import RECORDER
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3)).astype("float32")
 Y = to_categorical(rng.integers(0, 2, 40), 2)

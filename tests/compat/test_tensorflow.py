@@ -15,6 +15,9 @@ from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.compat import programs
+from tests.compat.named_case import name_case
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 Pair = namedtuple("Pair", ["g", "h"])
 
@@ -65,14 +68,22 @@ def test_shapes_and_dtypes() -> None:
         int(tf.placeholder("float", [None]).get_shape()[0])
 
 
-@pytest.mark.parametrize(
-    ("value", "dtype"),
-    [(1, "int32"), (1.0, "float32"), (2**40, "int64"), (np.ones(2), "float64"), ([1, 2.5], "float32"), (True, "bool")],
-)
-def test_constants_have_the_dtypes_of_tensorflow(value: Any, dtype: str, sess: Any) -> None:
-    tensor = tf.constant(value)
-    assert tensor.dtype.name == dtype
-    assert sess.run(tensor).dtype == dtype
+CONSTANTS = [
+    (1, "int32"),
+    (1.0, "float32"),
+    (2**40, "int64"),
+    (np.ones(2), "float64"),
+    ([1, 2.5], "float32"),
+    (True, "bool"),
+]
+
+
+def test_constants_have_the_dtypes_of_tensorflow(sess: Any) -> None:
+    for value, dtype in CONSTANTS:
+        with name_case(str(value)):
+            tensor = tf.constant(value)
+            assert tensor.dtype.name == dtype
+            assert sess.run(tensor).dtype == dtype
 
 
 def test_fetches(sess: Any) -> None:
@@ -329,55 +340,57 @@ def test_arguments_of_both_versions(sess: Any) -> None:
     assert np.array_equal(*sess.run(losses))
 
 
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*tf.cast.x, tf.float32"),
-        (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),
-        (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it: tf.cast"),
-        (
-            lambda x, n: tf.matmul(x, tf.zeros([2, 2])),
-            "x @ .*: the left operand has 3 columns and the right operand has 2 rows",
-        ),
-        (lambda x, n: tf.matmul(x, tf.zeros([3])), "MatMul: expected matrices. Received: 2 and 1 axes"),
-        (lambda x, n: tf.zeros([2]) + tf.zeros([3]), r"\(2,\)"),
-        (lambda x, n: bool(x), "has no value until it runs. Use sess.run.tensor., tf.where or tf.unstack"),
-        (lambda x, n: list(x), "has no value until it runs"),
-        (lambda x, n: np.asarray(x), "has no value until it runs. Use sess.run"),
-        (lambda x, n: tf.exp(x, 1, 2, 3), "Exp\\(x, name=None\\): too many positional arguments"),
-        (lambda x, n: tf.exp(y=x), "Exp\\(x, name=None\\): missing a required argument: 'x'"),
-        (lambda x, n: tf.split(x, 2, 1), "split: axis 1 of x, of shape .*, does not divide into 2 equal parts"),
-        (lambda x, n: tf.unstack(x), "the length of axis 0 of .* is not known. Give it: num="),
-        (lambda x, n: tf.constant([1, 2], shape=[1]), r"shape \(1,\) does not fit 2 values"),
-        (lambda x, n: tf.where(x > 0), "Select\\(.*missing a required argument: 'x'"),
-        (lambda x, n: tf.gradients(n, x), "expected a floating-point tensor"),
-        (
-            lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1, 1]),
-            "Expected sizes of four axes",
-        ),
-        (
-            lambda x, n: tf.nn.max_pool(tf.zeros([1, 4, 4, 1]), [1, 2, 2, 1], [1, 2, 2, 1], "SAME", "NCHW"),
-            "channels last",
-        ),
-        (lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1] * 4, "full"), "padding='SAME'"),
-        (
-            lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x),
-            "CrossEntropy.*a required argument: 'labels'",
-        ),
-        (
-            lambda x, n: tf.train.GradientDescentOptimizer(),
-            "Descent.* a required argument: 'learning_rate'",
-        ),
-        (lambda x, n: tf.train.AdamOptimizer(beta3=1), "got an unexpected keyword argument 'beta3'"),
-        (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
-        (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
-    ],
-)
-def test_errors_name_what_is_wrong(build: Any, message: str) -> None:
-    x, n = tf.placeholder(tf.float32, [None, 3], name="x"), tf.placeholder(tf.int32, [3], name="n")
-    with pytest.raises(pel.PellucidError, match=message) as caught:
-        build(x, n)
-    assert any("test_tensorflow.py" in note for note in caught.value.__notes__)
+ERRORS = [
+    (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*tf.cast.x, tf.float32"),
+    (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),
+    (lambda x, n: tf.exp(n), "Exp: expected floating-point numbers. Received: .* Cast it: tf.cast"),
+    (
+        lambda x, n: tf.matmul(x, tf.zeros([2, 2])),
+        "x @ .*: the left operand has 3 columns and the right operand has 2 rows",
+    ),
+    (lambda x, n: tf.matmul(x, tf.zeros([3])), "MatMul: expected matrices. Received: 2 and 1 axes"),
+    (lambda x, n: tf.zeros([2]) + tf.zeros([3]), r"\(2,\)"),
+    (lambda x, n: bool(x), "has no value until it runs. Use sess.run.tensor., tf.where or tf.unstack"),
+    (lambda x, n: list(x), "has no value until it runs"),
+    (lambda x, n: np.asarray(x), "has no value until it runs. Use sess.run"),
+    (lambda x, n: tf.exp(x, 1, 2, 3), "Exp\\(x, name=None\\): too many positional arguments"),
+    (lambda x, n: tf.exp(y=x), "Exp\\(x, name=None\\): missing a required argument: 'x'"),
+    (lambda x, n: tf.split(x, 2, 1), "split: axis 1 of x, of shape .*, does not divide into 2 equal parts"),
+    (lambda x, n: tf.unstack(x), "the length of axis 0 of .* is not known. Give it: num="),
+    (lambda x, n: tf.constant([1, 2], shape=[1]), r"shape \(1,\) does not fit 2 values"),
+    (lambda x, n: tf.where(x > 0), "Select\\(.*missing a required argument: 'x'"),
+    (lambda x, n: tf.gradients(n, x), "expected a floating-point tensor"),
+    (
+        lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1, 1]),
+        "Expected sizes of four axes",
+    ),
+    (
+        lambda x, n: tf.nn.max_pool(tf.zeros([1, 4, 4, 1]), [1, 2, 2, 1], [1, 2, 2, 1], "SAME", "NCHW"),
+        "channels last",
+    ),
+    (lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1] * 4, "full"), "padding='SAME'"),
+    (
+        lambda x, n: tf.nn.softmax_cross_entropy_with_logits(logits=x),
+        "CrossEntropy.*a required argument: 'labels'",
+    ),
+    (
+        lambda x, n: tf.train.GradientDescentOptimizer(),
+        "Descent.* a required argument: 'learning_rate'",
+    ),
+    (lambda x, n: tf.train.AdamOptimizer(beta3=1), "got an unexpected keyword argument 'beta3'"),
+    (lambda x, n: tf.train.AdamOptimizer().minimize(x), "No variables to optimize"),
+    (lambda x, n: tf.convert_to_tensor(None), "Expected a tensor, an array or a number. Received: None"),
+]
+
+
+def test_errors_name_what_is_wrong() -> None:
+    for build, message in ERRORS:
+        with name_case(message):
+            tf.reset_default_graph()  # so that names have no numbers
+            x, n = tf.placeholder(tf.float32, [None, 3], name="x"), tf.placeholder(tf.int32, [3], name="n")
+            with pytest.raises(pel.PellucidError, match=message) as caught:
+                build(x, n)
+            assert any("test_tensorflow.py" in note for note in caught.value.__notes__)
 
 
 def test_an_error_in_a_run_names_the_operation(sess: Any) -> None:
@@ -503,3 +516,15 @@ def test_missing_names() -> None:
     assert "make_op" not in vars(tf)
     with pytest.raises(AttributeError, match=r"tensorflow.nn has no 'sofmax', in any version .*Did you mean 'softmax'"):
         print(tf.nn.sofmax)
+
+
+def test_a_folder_without_digits_has_those_of_pellucid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, labels = np.full((3, 2, 2), 51, "uint8"), np.array([0, 9, 1])
+    monkeypatch.setattr(pel.data, "mnist", lambda: ((images, labels), (images[:2], labels[:2])))
+    data = input_data.read_data_sets(tmp_path, validation_size=1)
+    message = "Using the MNIST digits that pellucid has: 3 training images and 2 test images\n"
+    assert capsys.readouterr().out == message
+    np.testing.assert_allclose(data.train.images, np.full((2, 4), 0.2))
+    assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([9, 1], [0, 9])

@@ -11,6 +11,9 @@ import pytest
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.interop.tensorboard.writer import EventWriter
+from tests.compat.named_case import name_case
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 @pytest.fixture
@@ -189,35 +192,35 @@ def test_only_the_chosen_branch_is_computed(sess: Any) -> None:
     assert shapes.get_shape().as_list() == [2, None]
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.zeros([1, 2, 3])), "Expected an initial_state or a"),
-        (lambda: tf.cond(tf.constant(True), lambda: 1.0, lambda: 1), "tf.cond: expected the same number and dtypes"),
-        (lambda: tf.while_loop(lambda i: i < 3, lambda i: i + 0.5, [0]), "Expected int32. Received: 0.5"),
-        (
-            lambda: tf.while_loop(lambda i: i < 3, lambda i: tf.to_float(i), [0]),
-            "tf.while_loop: expected new states like",
+ERRORS = [
+    (lambda: tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.zeros([1, 2, 3])), "Expected an initial_state or a"),
+    (lambda: tf.cond(tf.constant(True), lambda: 1.0, lambda: 1), "tf.cond: expected the same number and dtypes"),
+    (lambda: tf.while_loop(lambda i: i < 3, lambda i: i + 0.5, [0]), "Expected int32. Received: 0.5"),
+    (
+        lambda: tf.while_loop(lambda i: i < 3, lambda i: tf.to_float(i), [0]),
+        "tf.while_loop: expected new states like",
+    ),
+    (lambda: tf.map_fn(lambda v: v, tf.constant(1.0)), "map: expected tensors of at least one axis"),
+    (
+        lambda: tf.map_fn(lambda v: tf.assign_add(tf.Variable(0.0), v), tf.constant([1.0])),
+        "Assign after a loop or a branch, not inside of it. Received: 'AssignAdd', made at",
+    ),
+    (lambda: tf.contrib.layers.xavier_initializer(uniform=False), "expected uniform=True"),
+    (lambda: tf.nn.rnn_cell.LSTMCell(2, use_peepholes=True), "LSTMCell: use_peepholes=True is not in"),
+    (lambda: tf.nn.rnn_cell.LSTMCell(2, True), "LSTMCell: use_peepholes=True is not in"),
+    (
+        lambda: tf.nn.conv2d_transpose(
+            tf.zeros([1, 2, 2, 1]), tf.zeros([2, 2, 1, 1]), [1, 4, 4, 1], [1, 2, 2, 1], "FULL"
         ),
-        (lambda: tf.map_fn(lambda v: v, tf.constant(1.0)), "map: expected tensors of at least one axis"),
-        (
-            lambda: tf.map_fn(lambda v: tf.assign_add(tf.Variable(0.0), v), tf.constant([1.0])),
-            "Assign after a loop or a branch, not inside of it. Received: 'AssignAdd', made at",
-        ),
-        (lambda: tf.contrib.layers.xavier_initializer(uniform=False), "expected uniform=True"),
-        (lambda: tf.nn.rnn_cell.LSTMCell(2, use_peepholes=True), "LSTMCell: use_peepholes=True is not in"),
-        (lambda: tf.nn.rnn_cell.LSTMCell(2, True), "LSTMCell: use_peepholes=True is not in"),
-        (
-            lambda: tf.nn.conv2d_transpose(
-                tf.zeros([1, 2, 2, 1]), tf.zeros([2, 2, 1, 1]), [1, 4, 4, 1], [1, 2, 2, 1], "FULL"
-            ),
-            "Expected padding='SAME' or 'VALID'",
-        ),
-    ],
-)  # fmt: skip
-def test_errors(make: Any, message: str, sess: Any) -> None:
-    with pytest.raises(pel.PellucidError, match=message):
-        make()
+        "Expected padding='SAME' or 'VALID'",
+    ),
+]
+
+
+def test_errors(sess: Any) -> None:
+    for make, message in ERRORS:
+        with name_case(message), pytest.raises(pel.PellucidError, match=message):
+            make()
 
 
 def test_bounds_of_random_numbers_have_their_dtype(sess: Any) -> None:

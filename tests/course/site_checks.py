@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import axe_playwright_python
+from tests.conftest import AXE
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1100, "height": 900}
 
 OPEN_DETAILS = "() => document.querySelectorAll('details').forEach((details) => (details.open = true))"
@@ -48,6 +47,10 @@ class Links(HTMLParser):
 
 def list_pages(site: Path) -> list[Path]:
     return sorted(site.rglob("*.html"))
+
+
+def read_files(site: Path) -> dict[str, bytes]:
+    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
 
 
 def find_broken_links(site: Path) -> list[str]:

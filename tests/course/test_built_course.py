@@ -6,9 +6,7 @@ import time
 from html import unescape
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 from site_checks import DESKTOP, PHONE, find_broken_links, find_page_faults, list_pages, search
 
 from pellucid.course.site import build_site, shipped
@@ -57,8 +55,14 @@ def test_the_site_is_small(site: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert (tmp_path / "site.tar.xz").stat().st_size < MAX_SITE_BYTES
 
 
-@pytest.mark.parametrize("name", [name for name, entry in list_public_names().items() if entry.owner is None])
-def test_every_public_name_has_a_page(site: Path, name: str) -> None:
+def test_every_public_name_has_a_page(site: Path, subtests: pytest.Subtests) -> None:
+    for name, entry in list_public_names().items():
+        if entry.owner is None:
+            with subtests.test(name):
+                check_page(site, name)
+
+
+def check_page(site: Path, name: str) -> None:
     entry = list_public_names()[name]
     text = (site / "reference" / f"{get_page(entry)}.html").read_text("utf-8")
     article = text[text.index("<article") : text.index("</article>")]
@@ -143,6 +147,9 @@ def test_search_works_from_disk(pages, site: Path, word: str, title: str) -> Non
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_chapters_run_as_notebooks(site: Path, tmp_path: Path, name: str) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(site / "notebooks" / f"{name}.ipynb", as_version=4)
     start = time.perf_counter()
     NotebookClient(notebook, timeout=100, kernel_name="python3").execute(cwd=str(tmp_path))

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from in_process_kernel import use_test_process
 
 from pellucid.course.exercise import CodeExercise
-from pellucid.course.site import build, build_site, rendering
+from pellucid.course.site import build_site
 from pellucid.course.site.chapter_sections import extract_section, list_quiz
 from pellucid.course.site.errors import CourseError
 from pellucid.course.site.extension import chapter_pages
@@ -57,8 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     slope = CodeExercise("slope", "Of what?", str, "", "def slope(w):\n    return 2 * w", "It *doubles*.")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chapter_pages, "list_exercises", lambda chapter: {"slope": slope} if chapter == 2 else {})
-        # In this process, which has the patch, and on one core.
-        patch.setattr(build, "render_pages", lambda work, cores, display: rendering.run_sphinx(work, 1))
+        use_test_process(patch)
         build_site(folder / "site", sections={"": folder / "pages"})
     return folder / "site"
 

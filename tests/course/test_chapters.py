@@ -8,17 +8,14 @@ import pytest
 from page_prose import count_words, list_sentences
 
 from pellucid.course.exercise import Exercise
-from pellucid.course.exercises import CHAPTERS, find_exercise, list_exercises
+from pellucid.course.exercises import CHAPTERS, list_exercises
 from pellucid.course.site.chapter_sections import CHAPTER, OUTLOOK, QUIZ, SUMMARY, extract_section, list_quiz
-from pellucid.course.site.sources import Page, collect_pages
+from pellucid.course.site.sources import collect_pages
 
 MAX_WORDS = 30
 PAGES = {page.name: page for page in collect_pages()}
 CHAPTER_PAGES = [page for name, page in PAGES.items() if CHAPTER.fullmatch(name)]
 TERM = re.compile(r"\{term\}`(?:[^`<]*<([^>]+)>|([^`<]+))`")
-
-each_page = pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
-each_chapter = pytest.mark.parametrize("page", CHAPTER_PAGES, ids=lambda page: page.name)
 
 
 def list_terms() -> list[str]:
@@ -47,33 +44,33 @@ def test_prose_has_no_markup() -> None:
     ]
 
 
-@each_page
-def test_sentences_are_short(page: Page) -> None:
-    long = [s for s in list_sentences(page.text) if count_words(s) > MAX_WORDS]
-    assert long == []
+@pytest.fixture(scope="module")
+def sentences() -> list[tuple[str, str]]:
+    """All sentences with the names of their pages."""
+    return [(name, sentence) for name, page in PAGES.items() for sentence in list_sentences(page.text)]
 
 
-@each_page
-def test_text_speaks_to_the_reader(page: Page) -> None:
-    found = [s for s in list_sentences(page.text) if re.search(r"\b(we|our|ours|us|let's)\b", s, re.IGNORECASE)]
-    assert found == []
+def test_sentences_are_short(sentences: list[tuple[str, str]]) -> None:
+    assert [(name, s) for name, s in sentences if count_words(s) > MAX_WORDS] == []
+
+
+def test_text_speaks_to_the_reader(sentences: list[tuple[str, str]]) -> None:
+    pattern = re.compile(r"\b(we|our|ours|us|let's)\b", re.IGNORECASE)
+    assert [(name, s) for name, s in sentences if pattern.search(s)] == []
 
 
 def test_there_are_nine_chapters() -> None:
     assert [int(page.name[0]) for page in CHAPTER_PAGES] == list(CHAPTERS)
 
 
-@each_chapter
-def test_chapters_end_with_summary_quiz_and_outlook(page: Page) -> None:
-    titles = re.findall(r"^## (.+)$", page.text, re.MULTILINE)[-3:]
-    assert [title[: len(start)] for title, start in zip(titles, (SUMMARY, QUIZ, OUTLOOK), strict=True)] == [
-        SUMMARY,
-        QUIZ,
-        OUTLOOK,
-    ]
-    assert extract_section(page.text, SUMMARY).startswith("- ")
-    assert len(list_quiz(page.text)) >= 3
-    assert all(answer for _, answer in list_quiz(page.text))
+def test_chapters_end_with_summary_quiz_and_outlook() -> None:
+    for page in CHAPTER_PAGES:
+        titles = re.findall(r"^## (.+)$", page.text, re.MULTILINE)[-3:]
+        beginnings = [title[: len(start)] for title, start in zip(titles, (SUMMARY, QUIZ, OUTLOOK), strict=True)]
+        assert beginnings == [SUMMARY, QUIZ, OUTLOOK], page.name
+        assert extract_section(page.text, SUMMARY).startswith("- "), page.name
+        assert len(list_quiz(page.text)) >= 3, page.name
+        assert all(answer for _, answer in list_quiz(page.text)), page.name
 
 
 def test_each_exercise_is_used_once_in_its_chapter() -> None:
@@ -82,23 +79,23 @@ def test_each_exercise_is_used_once_in_its_chapter() -> None:
     assert [name for page in CHAPTER_PAGES for name in page.exercises if name[0] != page.name[0]] == []
 
 
-@pytest.mark.parametrize("name", [f"{c}.{name}" for c in CHAPTERS for name in list_exercises(c)])
-def test_solutions_are_right_and_explained(name: str) -> None:
-    exercise = find_exercise(name)
-    assert exercise.why
-    assert exercise.question
-    if isinstance(exercise, Exercise):
-        assert exercise.check(exercise.solution).correct
-        return
-    names: dict[str, Any] = {"np": np}  # files of exercises import it
-    exec(exercise.solution, names)
-    assert exercise.check(names[exercise.name]).correct
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_solutions_are_right_and_explained(chapter: int) -> None:
+    for name, exercise in list_exercises(chapter).items():
+        assert exercise.why, name
+        assert exercise.question, name
+        answer: Any = exercise.solution
+        if not isinstance(exercise, Exercise):
+            names: dict[str, Any] = {"np": np}  # files of exercises import it
+            exec(exercise.solution, names)
+            answer = names[exercise.name]
+        assert exercise.check(answer).correct, name
 
 
-@each_page
-def test_linked_terms_are_in_the_glossary(page: Page) -> None:
+def test_linked_terms_are_in_the_glossary() -> None:
     known = {term.casefold() for term in list_terms()}
-    assert [term for term in list_linked_terms(page.text) if term.casefold() not in known] == []
+    linked = [(name, term) for name, page in PAGES.items() for term in list_linked_terms(page.text)]
+    assert [(name, term) for name, term in linked if term.casefold() not in known] == []
 
 
 def test_terms_are_sorted_and_linked() -> None:

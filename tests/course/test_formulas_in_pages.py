@@ -146,9 +146,10 @@ def page(texts: list[str]) -> dict[str, Any]:
     return run_page(VALUES, texts, ARRAYS)
 
 
-def test_values_and_messages_are_equal(texts: list[str], page: dict[str, Any]) -> None:
+@pytest.mark.parametrize("part", range(2))
+def test_values_and_messages_are_equal(texts: list[str], page: dict[str, Any], part: int) -> None:
     counts = {"values": 0, "errors": 0}
-    for text, found in zip(texts, page["formulas"], strict=True):
+    for text, found in list(zip(texts, page["formulas"], strict=True))[part::2]:
         expected = read_in_python(text)
         assert found.get("mathml") == expected.get("mathml"), text
         assert found.get("error") == expected.get("error"), text
@@ -161,8 +162,8 @@ def test_values_and_messages_are_equal(texts: list[str], page: dict[str, Any]) -
             np.array(found["data"], dtype=float), expected["data"], rtol=1e-9, atol=1e-9, err_msg=text
         )
         counts["values"] += 1
-    assert counts["values"] > 400
-    assert counts["errors"] > 400
+    assert counts["values"] > 200
+    assert counts["errors"] > 200
 
 
 def test_fingerprints_are_equal(page: dict[str, Any]) -> None:

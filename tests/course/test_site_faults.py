@@ -8,9 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from in_process_kernel import InProcessClient
+from site_checks import read_files
 
 from pellucid.course.exercise import CodeExercise
 from pellucid.course.site import CourseError, build, build_site, errors, execution, rendering
@@ -38,30 +41,54 @@ y = 2
 """
 
 
-def slow(*values: str) -> Any:
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
 def make_page(tmp_path: Path, text: str) -> Page:
     return Page("page", tmp_path / "page.md", text)
 
 
-def read_files(site: Path) -> dict[str, bytes]:
-    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+FAILURES = {
+    "assert x == y": "page.md, line 13 (cell 2): AssertionError. The line: assert x == y",
+    "x / 0": "page.md, line 13 (cell 2): ZeroDivisionError: division by zero. The line: x / 0",
+    "x = = 2": "page.md, line 13 (cell 2): SyntaxError: invalid syntax",
+    "import os; print(os.getcwd())": "page.md, line 12 (cell 2): the output contains a path of this machine",
+    "print((lambda: 0).__code__.co_filename)": "(cell 2): the output contains a path of this machine, 'ipykernel_'",
+}
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("assert x == y", "page.md, line 13 (cell 2): AssertionError. The line: assert x == y"),
-        slow("x / 0", "page.md, line 13 (cell 2): ZeroDivisionError: division by zero. The line: x / 0"),
-        slow("x = = 2", "page.md, line 13 (cell 2): SyntaxError: invalid syntax"),
-        ("import os; print(os.getcwd())", "page.md, line 12 (cell 2): the output contains a path of this machine"),
-    ],
-)
+@pytest.mark.usefixtures("in_test_process")
+@pytest.mark.parametrize(("line", "message"), FAILURES.items())
 def test_a_cell_that_fails_is_named(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(CourseError, match=re.escape(message)):
         execute_pages([make_page(tmp_path, FAILING % line)], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "message"), FAILURES.items())
+def test_a_cell_that_fails_in_a_real_kernel_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(CourseError, match=re.escape(message)):
+        execute_pages([make_page(tmp_path, FAILING % line)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("CellTimeoutError", "page.md, line 12 (cell 2): the cell takes longer than 300 s"),
+        ("DeadKernelError", "page.md, line 12 (cell 2): the kernel died. Is there enough memory?"),
+    ],
+)
+def test_a_kernel_that_hangs_or_dies_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str, message: str
+) -> None:
+    from nbclient import exceptions
+
+    class FailingClient(InProcessClient):
+        async def async_execute_cell(self, cell: Any, index: int, *options: Any, **more: Any) -> None:
+            if "y = 2" in cell.source:
+                raise getattr(exceptions, error)
+            await super().async_execute_cell(cell, index, *options, **more)
+
+    monkeypatch.setattr("nbclient.NotebookClient", FailingClient)
+    with pytest.raises(CourseError, match=re.escape(message)):
+        execute_pages([make_page(tmp_path, FAILING % "")], tmp_path)
 
 
 @pytest.mark.slow
@@ -105,7 +132,7 @@ def wait_until(happened: Callable[[], Any]) -> None:
     raise TimeoutError
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("in_test_process")
 def test_an_unknown_exercise_is_named(tmp_path: Path) -> None:
     page = make_page(tmp_path, "# Page\n\n```{exercise} 10.x\n```\n")
     with pytest.raises(
@@ -114,13 +141,41 @@ def test_an_unknown_exercise_is_named(tmp_path: Path) -> None:
         execute_pages([page], tmp_path)
 
 
-@pytest.fixture
-def render_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run Sphinx in this process, which has the patches of a test, and on one core."""
-    monkeypatch.setattr(build, "render_pages", lambda work, cores, display: rendering.run_sphinx(work, 1))
+SPHINX = """#!/bin/sh
+# A Python whose Sphinx has read half of the pages when it warns or fails.
+echo 'reading sources... \\033[01m[ 50%%]\\033[39;49;00m index'
+[ %s = 0 ] || echo 'no memory' >&2
+printf 'index.md:3: WARNING: a\\nindex.md:5: WARNING: b' > "$3/faults.txt"
+exit %s
+"""
 
 
-@pytest.mark.usefixtures("render_here")
+@pytest.mark.parametrize("status", [0, 2])
+def test_the_process_of_sphinx_reports_progress_and_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    class Display:
+        def add_task(self, *task: Any) -> Any:
+            shown.append(task)
+            return task[0]
+
+        def update(self, *task: Any, **more: Any) -> None:
+            shown.append((*task, more))
+
+    shown: list[Any] = []
+    script = tmp_path / "python"
+    script.write_text(SPHINX % (status, status), "utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(rendering, "sys", SimpleNamespace(executable=str(script)))
+    if status:
+        with pytest.raises(CourseError, match="Sphinx failed: no memory"):
+            rendering.render_pages(tmp_path, 1, None)
+        return
+    assert rendering.render_pages(tmp_path, 1, Display()) == ["index.md:3: WARNING: a", "index.md:5: WARNING: b"]
+    assert shown == [("reading sources", 100), ("reading sources", {"completed": 50})]
+
+
+@pytest.mark.usefixtures("in_test_process")
 def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(assets.SCRIPTS, "<pellucid-exercise>", tmp_path / "missing.js")
     source = tmp_path / "pages"
@@ -144,7 +199,7 @@ def test_warnings_are_errors_with_file_and_line(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "out" / "index.html").exists()
 
 
-@pytest.mark.usefixtures("compile_once")
+@pytest.mark.usefixtures("compile_once", "in_test_process")
 def test_a_second_build_is_equal_and_executes_nothing(sample_site: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(execution, "execute_page", None)  # every page comes from the cache
     build_site(tmp_path / "site", sections={"": SAMPLE})
@@ -158,7 +213,7 @@ def test_pages_have_no_path_of_this_machine(sample_site: Path) -> None:
             assert b"/tmp/" not in content
 
 
-@pytest.mark.usefixtures("render_here")
+@pytest.mark.usefixtures("in_test_process")
 def test_solutions_of_a_chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slope = CodeExercise(
         "slope", "What is the slope of $w^2$?", str, "", "def slope(w):\n    return 2 * w", "It *doubles*."

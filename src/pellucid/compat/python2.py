@@ -7,6 +7,7 @@ and `execfile`, and a division that floors the quotient of two integers. Its lin
 import ast
 import builtins
 import copy
+import functools
 import importlib.util
 import math
 import operator
@@ -84,6 +85,14 @@ def is_python2(tree):
     return not OLD_WORDS.isdisjoint(used - bound)
 
 
+@functools.cache
+def make_converter(fixers):
+    """Return a converter with fixers, whose patterns take longer to compile than most scripts to convert."""
+    from fissix.refactor import RefactoringTool
+
+    return RefactoringTool([f"fissix.fixes.fix_{name}" for name in fixers.split()])
+
+
 def convert(source, filename, *, is_translated=False, is_local=False):
     """Return Python 2 source converted by fissix, and the original line of each of its lines.
 
@@ -93,10 +102,8 @@ def convert(source, filename, *, is_translated=False, is_local=False):
         warnings.simplefilter("ignore")
         from fissix.pgen2.parse import ParseError
         from fissix.pgen2.tokenize import TokenError
-        from fissix.refactor import RefactoringTool
 
-    fixers = f"{FIXERS} {IMPORT_FIXERS * is_translated} {'import' * is_local}"
-    tool = RefactoringTool([f"fissix.fixes.fix_{name}" for name in fixers.split()])
+        tool = make_converter(f"{FIXERS} {IMPORT_FIXERS * is_translated} {'import' * is_local}")
     # Tabs in indentation reach to the next multiple of 8; those in strings of several lines stay.
     tabs = re.compile(r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|^[ \t]+', re.MULTILINE)
     source = tabs.sub(lambda found: found[0] if found[0].strip() else found[0].expandtabs(8), source)

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pellucid.errors import NoSuchNameError
-from pellucid.reference.inventory import PublicName, find_public_names
+from pellucid.reference.inventory import PublicName, find_candidates
 
 CHAPTERS = Path(__file__).parents[1] / "course" / "chapters"
 
@@ -54,10 +53,7 @@ def find_by_code(name: str) -> list[PublicName]:
     """Return the public name that an expression such as ``pel.nn.Dense`` refers to, if it is one."""
     if not DOTTED.fullmatch(name) and not name.startswith("pellucid."):
         return []
-    try:
-        found = find_public_names(name)
-    except NoSuchNameError:
-        return []
+    found = find_candidates(name)
     return found if len(found) == 1 and not name.startswith("np.") else []
 
 
@@ -68,14 +64,7 @@ def index_glossary() -> Mapping[PublicName, list[str]]:
     for match in TERM.finditer((CHAPTERS / "glossary.md").read_text("utf-8")):
         for literal in LITERAL.finditer(match["body"]):
             dotted = re.match(r"(?:pellucid \w+|(?:pel|nn)[\w.]+)", literal["code"])
-            for entry in find_mentioned(dotted[0]) if dotted else ():
+            for entry in find_candidates(dotted[0]) if dotted else ():
                 if match["term"] not in found.setdefault(entry, []):
                     found[entry].append(match["term"])
     return found
-
-
-def find_mentioned(name: str) -> list[PublicName]:
-    try:
-        return find_public_names(name)
-    except NoSuchNameError:
-        return []

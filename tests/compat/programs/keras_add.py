@@ -1,12 +1,14 @@
 """Recurrent network that adds the marked numbers of a sequence."""
 
+import sys
+
 import numpy as np
 from keras.layers import LSTM, Dense, RepeatVector, TimeDistributed
 from keras.models import Sequential
 
 rng = np.random.RandomState(1)
 np.random.seed(1)
-length, count = 6, 600
+length, count, epochs = [int(n) for n in sys.argv[1:]] or [6, 600, 15]
 values = rng.rand(count, length)
 marks = np.zeros((count, length))
 for row in marks:
@@ -19,7 +21,7 @@ model.add(LSTM(16, input_shape=(length, 2), inner_activation="sigmoid"))
 model.add(Dense(1))
 model.compile(loss="mse", optimizer="adam")
 before = model.evaluate(X, y, verbose=0)
-model.fit(X, y, nb_epoch=15, batch_size=20, verbose=0)
+model.fit(X, y, nb_epoch=epochs, batch_size=20, verbose=0)
 print("loss %.4f -> %.4f" % (before, model.evaluate(X, y, verbose=0)))
 
 copier = Sequential()

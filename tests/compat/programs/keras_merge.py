@@ -1,10 +1,13 @@
 """Functional model with two inputs and two outputs, and one that joins the outputs of two chains."""
 
+import sys
+
 import numpy as np
 from keras.layers import Dense, Dropout, Embedding, Flatten, Input, merge
 from keras.models import Model, Sequential
 from keras.utils.np_utils import to_categorical
 
+epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 np.random.seed(2)
 words = np.random.randint(0, 20, (200, 4))
 extra = np.random.randn(200, 3)
@@ -26,7 +29,7 @@ model.compile(
     metrics={"kind": "accuracy"},
 )
 history = model.fit(
-    {"words": words, "extra": extra}, {"kind": to_categorical(kind), "size": size}, nb_epoch=30, verbose=0
+    {"words": words, "extra": extra}, {"kind": to_categorical(kind), "size": size}, nb_epoch=epochs, verbose=0
 ).history
 print(sorted(history))
 print("loss fell:", history["loss"][-1] < 0.5 * history["loss"][0])

@@ -1,8 +1,11 @@
 """Convolutional network on handwritten digits with an InteractiveSession, in the spelling of TensorFlow 1.0."""
 
+import sys
+
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
+steps, size_of_batch, test_size = [int(n) for n in sys.argv[1:]] or [100, 50, 2000]
 tf.set_random_seed(1)
 digits = input_data.read_data_sets("MNIST_data", one_hot=True, seed=1)
 sess = tf.InteractiveSession()
@@ -42,12 +45,14 @@ train_step = tf.train.AdamOptimizer(4e-3).minimize(loss)
 accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), tf.argmax(y_, 1)), tf.float32))
 
 sess.run(tf.global_variables_initializer())
-for i in range(100):
-    batch = digits.train.next_batch(50)
+for i in range(steps):
+    batch = digits.train.next_batch(size_of_batch)
     if i % 50 == 0:
         print("step %d, training accuracy %g" % (i, accuracy.eval({x: batch[0], y_: batch[1], keep_prob: 1.0})))
     train_step.run(feed_dict={x: batch[0], y_: batch[1], keep_prob: 0.5})
 
-result = accuracy.eval(feed_dict={x: digits.test.images[:2000], y_: digits.test.labels[:2000], keep_prob: 1.0})
+result = accuracy.eval(
+    feed_dict={x: digits.test.images[:test_size], y_: digits.test.labels[:test_size], keep_prob: 1.0}
+)
 print("test accuracy %g" % result)
 sess.close()

@@ -5,6 +5,7 @@ import sys
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
+steps = int(sys.argv[2]) if len(sys.argv) > 2 else 300
 digits = input_data.read_data_sets(sys.argv[1] if len(sys.argv) > 1 else "MNIST_data", one_hot=True, seed=1)
 
 x = tf.placeholder("float", [None, 784])
@@ -19,7 +20,7 @@ train_step = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
 
 sess = tf.Session()
 sess.run(tf.initialize_all_variables())
-for _ in range(300):
+for _ in range(steps):
     batch_xs, batch_ys = digits.train.next_batch(100)
     sess.run(train_step, feed_dict={x: batch_xs, y_: batch_ys})
 

@@ -1,13 +1,15 @@
 """Right and wrong answers to the exercises of chapter 2, and words that the checker's messages must contain."""
 
+import functools
+
 import numpy as np
 import pytest
+from exercise_answers import find_misjudged_answers, list_names
 
 import pellucid as pel
 from pellucid.course.exercises import chapter2
 
 RIGHT = [
-    *((exercise.name, exercise.solution) for exercise in chapter2.define_exercises()),
     ("slope", "2 * w * x**2 - 2 * x * y"),
     ("slope", "-2 * x * (y - w * x)"),
     ("dw", "mean(2 * x * (w * x + b - y))"),
@@ -49,18 +51,11 @@ def test_the_references_are_the_gradients_of_the_losses():
         loss = error**2 if name == "slope" else (error**2).mean()
         values = {letter: random.normal(size=(4,) * e.ndim).astype("float32") for letter, e in given.items()}
         inputs = {given[letter]: value for letter, value in values.items()}
-        expected = pel.grad(loss, given[variable]).eval(inputs)
-        assert exercises[name].reference.eval(inputs) == pytest.approx(expected, rel=1e-4)
+        expected = pel.grad(loss, given[variable]).eval(inputs, mode="numpy")
+        assert exercises[name].reference.eval(inputs, mode="numpy") == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize(("name", "formula"), RIGHT)
-def test_right_answers_are_accepted(name, formula):
-    result = pel.course.check(f"2.{name}", formula)
-    assert result.correct, result.message
-
-
-@pytest.mark.parametrize(("name", "formula", "words"), WRONG)
-def test_the_message_names_the_mistake(name, formula, words):
-    result = pel.course.check(f"2.{name}", formula)
-    assert not result.correct
-    assert words in result.message.lower()
+@pytest.mark.parametrize("name", list_names(RIGHT, WRONG))
+def test_answers_are_judged_and_mistakes_named(name: str) -> None:
+    check = functools.partial(pel.course.check, f"2.{name}")
+    assert find_misjudged_answers(check, name, RIGHT, WRONG, ignore_case=True) == []

@@ -1,10 +1,12 @@
 """Exercises of chapter 5: right answers pass, wrong answers get their mistake named."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from exercise_answers import find_misjudged_answers, list_names
 
 import pellucid as pel
 from pellucid.course.exercises import list_exercises
@@ -29,16 +31,10 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "formula"), RIGHT)
-def test_right_formulas_pass(name: str, formula: str) -> None:
-    assert pel.course.check(f"5.{name}", formula).correct
-
-
-@pytest.mark.parametrize(("name", "formula", "words"), WRONG)
-def test_wrong_formulas_get_their_term_named(name: str, formula: str, words: str) -> None:
-    result = pel.course.check(f"5.{name}", formula)
-    assert not result.correct
-    assert words in result.message
+@pytest.mark.parametrize("name", list_names(RIGHT, WRONG))
+def test_answers_are_judged_and_mistakes_named(name: str) -> None:
+    check = functools.partial(pel.course.check, f"5.{name}")
+    assert find_misjudged_answers(check, name, RIGHT, WRONG) == []
 
 
 Fit = Callable[..., Any]
@@ -71,9 +67,9 @@ def use_predictions(strengths: list[float], splits: list[Any], fit: Fit) -> np.f
     return np.float64(strengths[totals.argmin()])
 
 
-@pytest.mark.parametrize("choose", [use_mean, use_median, vote, use_predictions])
-def test_ways_to_choose_a_strength(choose: Any) -> None:
-    assert check_strength_choice(choose).correct
+def test_ways_to_choose_a_strength() -> None:
+    for choose in (use_mean, use_median, vote, use_predictions):
+        assert check_strength_choice(choose).correct, choose.__name__
 
 
 def use_test_labels(strengths: list[float], splits: list[Any], fit: Fit) -> float:
@@ -186,11 +182,11 @@ MISTAKES: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("choose", "words"), MISTAKES)
-def test_mistakes_in_choosing_a_strength(choose: Any, words: str) -> None:
-    result = check_strength_choice(choose)
-    assert not result.correct
-    assert words in result.message
+def test_mistakes_in_choosing_a_strength() -> None:
+    for choose, words in MISTAKES:
+        result = check_strength_choice(choose)
+        assert not result.correct, choose
+        assert words in result.message
 
 
 def test_the_solution_of_the_code_exercise_is_right() -> None:
@@ -202,10 +198,10 @@ def test_the_solution_of_the_code_exercise_is_right() -> None:
     assert not exercise.check(names["choose_strength"]).correct
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_wrong_ways_lead_to_other_strengths(seed: int) -> None:
-    problem = Problem(seed)
-    best = problem.find_best()
-    for part in ("training", "test"):
-        assert STRENGTHS[int(problem.compute_losses(part).mean(axis=1).argmin())] != best
-    assert problem.compute_losses("validation").shape == (len(STRENGTHS), SPLITS)
+def test_wrong_ways_lead_to_other_strengths() -> None:
+    for seed in SEEDS:
+        problem = Problem(seed)
+        best = problem.find_best()
+        for part in ("training", "test"):
+            assert STRENGTHS[int(problem.compute_losses(part).mean(axis=1).argmin())] != best, (seed, part)
+        assert problem.compute_losses("validation").shape == (len(STRENGTHS), SPLITS)

@@ -53,7 +53,7 @@ class EinsumDense(Layer):
     Returns
     -------
     Expr
-        Shape (batch, *output_shape).
+        Shape ``(batch, *output_shape)``.
 
     Raises
     ------

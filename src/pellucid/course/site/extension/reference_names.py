@@ -9,8 +9,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util import logging
 
-from pellucid.errors import NoSuchNameError
-from pellucid.reference.inventory import PublicName, find_public_names
+from pellucid.reference.inventory import PublicName, find_candidates
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -36,10 +35,7 @@ def link_name(
 
 def find_entry(name: str, environment: Any) -> PublicName | None:
     """Return the entry of a name. Among names with one ending, that of the page's own class or module is meant."""
-    try:
-        found = find_public_names(name)
-    except NoSuchNameError:
-        return None
+    found = find_candidates(name)
     context = environment.docname.rpartition("/")[2].removesuffix("-class")
     own = [entry for entry in found if entry.name.startswith(f"pel.{context}.")]
     home = [entry for entry in found if entry.name.rpartition(".")[0] == f"pel.{context}".rpartition(".")[0]]
