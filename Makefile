@@ -1,6 +1,8 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
-#   make test                    install, then format check, lint, types and tests
+#   make test                    install, then format check, lint, types and tests: five minutes
+#   make quick                   run the tests that a developer runs after each edit: a minute
+#   make slow                    run the slow tests, all or a part: make slow PART=graph
 #   make course                  install the generator of the site, build the site and open the course
 #   make docs                    the same, and open the reference
 #   make wheel                   build the course, and a wheel that has it
@@ -22,7 +24,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course docs wheel release test lowest smoke slow peers processors bench lint format stubs runtime check-runtime clean
+.PHONY: tour course docs wheel release check-wheel test quick lowest smoke slow peers processors bench lint format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -42,12 +44,17 @@ wheel: $(INSTALLED_COURSE)
 test: lint
 	$(BIN)/pytest
 
-# Builds the wheel, and checks it in empty environments: with the dependencies only, and with the extra train.
 release: wheel
-	for extra in core train; do \
+	$(MAKE) check-wheel
+
+# Checks the wheel of a folder in empty environments: with the dependencies only, and with the extra train.
+WHEELS := dist
+EXTRAS := core train
+check-wheel:
+	for extra in $(EXTRAS); do \
 	  $(PYTHON) -m venv --clear build/$$extra && \
 	  build/$$extra/bin/python -m pip install --quiet --disable-pip-version-check \
-	    "$$(ls $(CURDIR)/dist/pellucid-*.whl)$$( [ $$extra = core ] || echo "[$$extra]" )" && \
+	    "$$(ls $(CURDIR)/$(WHEELS)/pellucid-*.whl)$$( [ $$extra = core ] || echo "[$$extra]" )" && \
 	  (mkdir -p build/empty && cd build/empty && PELLUCID_CACHE=0 ../$$extra/bin/python -I $(CURDIR)/.ci/check_install.py $$extra) || exit 1; \
 	done
 
@@ -63,9 +70,13 @@ smoke: $(INSTALLED_DEV)
 	$(BIN)/pytest tests/test_tiny.py tests/test_package.py tests/test_optional_packages.py tests/model tests/saving \
 	  tests/data tests/cli/test_train.py
 
+# Tests of every package that start no process, no browser and no compiler.
+quick: $(INSTALLED_DEV)
+	$(BIN)/pytest --no-processes @tests/quick.txt
+
+# Records in tests/slow_results.json when each part last passed.
 slow: $(INSTALLED_DEV)
-	CC= XLA_FLAGS= $(BIN)/pytest -m slow --timeout=1800
-	CC= XLA_FLAGS= $(BIN)/pytest tests/graph/test_stability.py tests/nn/test_every_layer.py
+	$(BIN)/python -m tests.slow $(PART)
 
 peers: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,peers]"

@@ -50,6 +50,24 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
+PROCESS_EVENTS = ("subprocess.Popen", "os.system", "os.fork", "os.posix_spawn")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-processes", action="store_true", help="fail tests that start processes; compile no C")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("no_processes"):
+        os.environ["PELLUCID_NATIVE"] = os.environ["PELLUCID_KERNELS"] = "0"
+        sys.addaudithook(refuse_processes)
+
+
+def refuse_processes(event: str, arguments: object) -> None:
+    if event in PROCESS_EVENTS and "PYTEST_CURRENT_TEST" in os.environ:  # pytest itself starts processes
+        raise RuntimeError(f"{event}: a test of `make quick` starts no process. Received: {arguments}")
+
+
 SLOW_EXAMPLES = (
     "pellucid.byhand.adder.train",
     "pellucid.experiments.user_data.intervals.bootstrap_samples",
