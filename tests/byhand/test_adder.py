@@ -37,6 +37,20 @@ def tutorial_updates(parameters: AdderParameters, x: Array, y: Array) -> AdderPa
     return AdderParameters(*updates)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_it_learns_to_add_three_bits(dtype: type) -> None:
+    inputs, targets = sums(2500, bits=3, seed=10)
+    parameters, bits, errors = adder.train(inputs.astype(dtype), targets.astype(dtype), hidden=8, learning_rate=2.0)
+    exact = (bits == targets[..., 0]).all(axis=1)
+    assert exact[:100].mean() < 0.3
+    assert exact[-500:].mean() >= 0.99
+    assert errors[-500:].mean() < errors[:100].mean() / 3
+    assert {part.dtype for part in (*parameters, errors)} == {np.dtype(dtype)}
+    new_inputs, new_targets = sums(50, bits=3, seed=99)
+    np.testing.assert_array_equal(adder.predict(parameters, new_inputs.astype(dtype)), new_targets[..., 0])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "dtype"), [(0, np.float64), (1, np.float32)])
 def test_it_learns_to_add(seed: int, dtype: type) -> None:
     inputs, targets = sums(10_000, seed=seed + 10)

@@ -123,6 +123,15 @@ def digits() -> tuple[Array, Array, Array, Array]:
     return small, y[:4000].astype(int), small_test, y_test.astype(int)
 
 
+def test_it_reads_many_held_out_digits(digits: tuple[Array, Array, Array, Array]) -> None:
+    X, y, X_new, y_new = digits
+    parameters, losses = convolution.train(X[:1000], y[:1000], epochs=3, learning_rate=0.3)
+    assert losses.shape == (150,)
+    assert losses[-20:].mean() < 0.4 < 2 < losses[0]
+    assert (convolution.predict(parameters, X_new[:500]) == y_new[:500]).mean() > 0.85
+
+
+@pytest.mark.slow
 def test_it_reads_held_out_digits(digits: tuple[Array, Array, Array, Array]) -> None:
     X, y, X_new, y_new = digits
     parameters, losses = convolution.train(X, y)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from pellucid.byhand import logistic
 from pellucid.data import moons
@@ -10,6 +9,8 @@ from pellucid.data import moons
 
 @pytest.mark.parametrize(("strength", "noise", "seed"), [(1.0, 0.2, 0), (0.01, 0.5, 1), (30.0, 0.1, 2)])
 def test_the_solution_is_scikit_learns(strength: float, noise: float, seed: int) -> None:
+    from sklearn.linear_model import LogisticRegression
+
     X, y = moons(100, noise, seed, "float64")
     theta = logistic.train(X, y, strength)
     theirs = LogisticRegression(C=1 / strength, tol=1e-10, max_iter=1000).fit(X, y)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
 
 from pellucid.byhand import moons
 from pellucid.byhand.check import Array
@@ -13,6 +12,8 @@ from pellucid.byhand.moons import MoonsParameters
 
 @pytest.fixture(scope="module")
 def data() -> tuple[Array, Array]:
+    from sklearn.datasets import make_moons
+
     X, y = make_moons(200, noise=0.20, random_state=0)
     return X, y
 
@@ -59,6 +60,8 @@ def test_the_known_losses(data: tuple[Array, Array]) -> None:
 
 
 def test_data_and_weights_are_those_of_the_tutorial(data: tuple[Array, Array]) -> None:
+    from sklearn.datasets import make_moons
+
     np.random.seed(0)  # noqa: NPY002
     X, y = make_moons(200, noise=0.20)
     np.testing.assert_array_equal(X, data[0])
@@ -99,6 +102,7 @@ def test_it_trains_at_the_edge_of_stability(data: tuple[Array, Array]) -> None:
     assert sharpness(run[1000], *data) == pytest.approx(206.64, abs=0.02)
 
 
+@pytest.mark.slow
 def test_it_ends_by_alternating_between_two_solutions(data: tuple[Array, Array]) -> None:
     parameters, losses = moons.train(*data)
     np.testing.assert_allclose(sorted(losses[-2:]), [0.070758, 0.071316], atol=2e-6)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -19,6 +19,7 @@ ARRAYS = st.sampled_from(list(CODES)).flatmap(
 TWO = bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9])
 
 
+@settings(max_examples=50)
 @given(array=ARRAYS, suffix=st.sampled_from([".idx", ".idx.gz"]))
 def test_arrays_round_trip(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, suffix: str) -> None:
     path = tmp_path_factory.mktemp("idx") / f"array{suffix}"

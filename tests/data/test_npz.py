@@ -1,4 +1,5 @@
 import contextlib
+import io
 import zipfile
 from pathlib import Path
 
@@ -29,11 +30,25 @@ def test_arrays_round_trip_compressed_or_not(tmp_path):
         }
 
 
+def test_a_header_of_the_second_version_is_read(tmp_path):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.arange(6.0).reshape(2, 3), version=(2, 0))
+    assert read_npz(with_member(tmp_path / "a.npz", stream.getvalue()))["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_all_arrays_together_must_fit_into_the_budget(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.ones(600), y=np.ones(400))
+    assert list(read_npz(tmp_path / "a.npz", max_bytes=8000)) == ["x", "y"]
+    with pytest.raises(DataError, match="the array 'y' takes 3,200 bytes, and 3,199 of the budget of 7,999 are left"):
+        read_npz(tmp_path / "a.npz", max_bytes=7999)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ((b"(2, 3)", b"(2, 3 "), "'x' is not a NumPy array"),
         ((b"(2, 3)", b"(9, 9)"), "the header of 'x' declares 648 bytes and the file has 176; expected equal"),
+        ((b"(2, 3)", b"(2, 2)"), "'x' has fewer or more bytes than its header declares"),
         ((b"NUMPY", b"NUMPI"), "'x' is not a NumPy array"),
         ((b"'<f8'", b"'|O8'"), "'x' has Python objects, which can run code when they are loaded"),
         ((b"'<f8'", b"'<M8'"), "expected numbers or strings in 'x', received dtype datetime64"),

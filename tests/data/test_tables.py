@@ -13,16 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
-import openpyxl
-import pyarrow as pa
-import pyarrow.feather
-import pyarrow.parquet
 import pytest
 
 from pellucid.data import DataError, DataWarning, Table, read_table
-from pellucid.data.tables import parse_table
+from pellucid.data.tables import parse_table, text_encodings
 from pellucid.data.tables.formats import read_content
 from pellucid.data.tables.read_options import ReadOptions
 from pellucid.errors import OptionError
@@ -113,6 +108,7 @@ def test_a_line_of_another_length_is_skipped_or_an_error() -> None:
         ("a;b\n1 234,5;2\n9\u202f876,1;3\n", {"a": [1234.5, 9876.1], "b": [2, 3]}),
         ("a|b\n$1,234.50|12%\n($7.00)|3.5 %\n", {"a": [1234.5, -7], "b": [0.12, 0.035]}),
         ("a\tb\n10 €\t-€5\n1.5 EUR\tUSD 3\n", {"a": [10, 1.5], "b": [-5, 3]}),
+        ("a\tb\n$-5\t€ -12.50\n-$6\t-7 €\n$+8\t(€9)\n", {"a": [-5, -6, 8], "b": [-12.5, -7, -9]}),
         ("x y\n1 2\n3 4\n", {"x": [1, 3], "y": [2, 4]}),
         ("sep=;\na;b\n1;2\n3;4\n", {"a": [1, 3], "b": [2, 4]}),
         ("when,n\n10:30,1\n11:45,2\n", {"when": ["10:30", "11:45"], "n": [1, 2]}),
@@ -155,8 +151,9 @@ def test_encodings_are_recognized(encoding: str) -> None:
     assert table.strings("name").tolist() == ["José", "Müller"]
 
 
-def test_text_that_is_utf_8_only_at_its_beginning_is_cp1252() -> None:
-    content = b"name,n\n" + b"Ann,1\n" * 200_000 + "José,2\n".encode("cp1252")
+def test_text_that_is_utf_8_only_at_its_beginning_is_cp1252(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_encodings, "CHUNK", 1000)
+    content = b"name,n\n" + b"Ann,1\n" * 2000 + "José,2\n".encode("cp1252")
     table = parse(content)
     assert table.facts[1] == "cp1252"
     assert table.strings("name")[-1] == "José"
@@ -170,6 +167,8 @@ def pack_zip(content: bytes) -> bytes:
 
 
 def pack_zstd(content: bytes) -> bytes:
+    import pyarrow as pa
+
     packed: bytes = pa.compress(content, "zstd", asbytes=True)
     return packed
 
@@ -202,14 +201,20 @@ TYPED = {"n": [1.5, None, 3.0], "text": ["a", None, "c"], "when": COLUMNS["when"
 
 
 def write_parquet(path: Path) -> None:
-    pyarrow.parquet.write_table(pa.table(TYPED), path)
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table(TYPED), path)
 
 
 def write_feather(path: Path) -> None:
-    pyarrow.feather.write_feather(pa.table(TYPED), path)
+    import pyarrow.feather
+
+    pyarrow.feather.write_feather(pyarrow.table(TYPED), path)
 
 
 def write_workbook(path: Path) -> None:
+    import openpyxl
+
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(list(TYPED))
@@ -239,6 +244,9 @@ def write_sqlite(path: Path) -> None:
 
 
 def write_duckdb(path: Path) -> None:
+    import duckdb
+    import pyarrow as pa
+
     rows = pa.table(TYPED)
     with duckdb.connect(str(path)) as connection:
         connection.register("given", rows)
@@ -286,6 +294,9 @@ def test_one_of_several_tables_is_chosen_by_name(tmp_path: Path) -> None:
 
 
 def test_nested_and_categorical_columns_are_opened(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
     place = pa.array([{"town": "Bonn", "zip": 1}, {"town": "Kiel", "zip": 2}])
     kind = pa.array(["x", "y"]).dictionary_encode()
     pyarrow.parquet.write_table(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_moons
 
 from pellucid.data import blobs, circles, moons
 from pellucid.graph.config import config
@@ -10,6 +9,8 @@ from pellucid.graph.errors import OptionError
 
 
 def test_the_default_moons_are_those_of_the_workshop() -> None:
+    from sklearn.datasets import make_moons
+
     np.random.seed(0)  # noqa: NPY002 (so the workshop draws them)
     points, classes = make_moons(200, noise=0.20)
     X, y = moons(200, 0.20, seed=0, dtype="float64")
@@ -19,6 +20,8 @@ def test_the_default_moons_are_those_of_the_workshop() -> None:
 
 @pytest.mark.parametrize(("n", "noise", "seed"), [(1, 0.2, 0), (2, 0.0, 3), (21, 0.2, 1), (2000, 0.5, 7)])
 def test_the_moons_are_bit_identical_to_scikit_learn(n: int, noise: float, seed: int) -> None:
+    from sklearn.datasets import make_moons
+
     points, classes = make_moons(n, noise=noise, random_state=seed)
     X, y = moons(n, noise, seed, dtype="float64")
     assert np.array_equal(points, X)

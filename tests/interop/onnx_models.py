@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from lazy_modules import LazyModule
+
+onnx, helper, numpy_helper = map(LazyModule, ("onnx", "onnx.helper", "onnx.numpy_helper"))
 
 
 def load_in_runtime(model: Any) -> Any:
@@ -27,7 +29,8 @@ def draw_values(inputs: Any, sizes: dict[str, int], seed: int = 0) -> list[np.nd
     return arrays
 
 
-FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+FLOAT, INT64 = 1, 7
+"""Members of the enumeration `onnx.TensorProto.DataType`."""
 
 
 def make_model(nodes, inputs, outputs, initializers=(), opset=21, functions=()):

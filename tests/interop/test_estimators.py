@@ -5,12 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 import pellucid as pel
 from pellucid import nn
@@ -29,7 +23,7 @@ QUICK = {
     "check_regressor_multioutput",
     "check_sample_weight_equivalence_on_dense_data",
 }
-"""Checks of scikit-learn in the fast test suite; the slow one runs all of them."""
+"""Checks of scikit-learn that take a second; another test runs all of them."""
 
 X, Y = moons(80, seed=0)
 small = functools.partial(pel.Classifier, 8, "tanh", learning_rate=0.05, epochs=60, random_state=0)
@@ -39,8 +33,11 @@ def get_name(check):
     return (check.func if isinstance(check, functools.partial) else check).__name__
 
 
-@pytest.mark.parametrize("made", [pytest.param(pel.Classifier, marks=pytest.mark.slow), pel.Regressor])
+@pytest.mark.slow
+@pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
 def test_fast_checks_of_scikit_learn(made):
+    from sklearn.utils.estimator_checks import estimator_checks_generator
+
     found = [(e, check) for e, check in estimator_checks_generator(made(4, epochs=20)) if get_name(check) in QUICK]
     assert len({get_name(check) for _, check in found}) >= len(QUICK) - 1  # some are for one of the two alone
     for estimator, check in found:
@@ -52,6 +49,8 @@ def test_fast_checks_of_scikit_learn(made):
 @pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
 def test_all_checks_of_scikit_learn(made):
     """No check fails; those that need pandas or SciPy's array interface may be skipped."""
+    from sklearn.utils.estimator_checks import check_estimator
+
     logs = check_estimator(made(), on_skip=None, on_fail=None)
     assert [log["check_name"] for log in logs if log["status"] in ("failed", "xfail")] == []
     skipped = {log["check_name"] for log in logs if log["status"] == "skipped"}
@@ -64,7 +63,47 @@ def test_all_checks_of_scikit_learn(made):
     assert sum(log["status"] == "passed" for log in logs) > 40
 
 
+@pytest.mark.parametrize("made", [pel.Classifier, pel.Regressor])
+def test_estimators_keep_the_conventions_of_scikit_learn(made):
+    from sklearn.exceptions import NotFittedError
+
+    network = made(2, "tanh", epochs=2, random_state=0)
+    assert network.get_params()["hidden_layer_sizes"] == 2
+    assert set(vars(network)) == set(network.get_params())
+    assert network.set_params(alpha=0.5).alpha == 0.5
+    with pytest.raises(NotFittedError):
+        network.predict(X)
+    before = network.get_params()
+    assert network.fit(X, Y) is network
+    assert network.get_params() == before
+    assert network.n_features_in_ == 2
+    assert network.predict(X).shape == (80,)
+    np.testing.assert_allclose(network.predict(X[::-1]), network.predict(X)[::-1], rtol=1e-6)
+    predicted = network.predict(X)
+    np.testing.assert_array_equal(network.fit(X, Y).predict(X), predicted)  # it starts anew
+    with pytest.raises(ValueError, match=r"X has 1 features, but .* is expecting 2 features"):
+        network.predict(X[:, :1])
+    for x, y, message in (
+        (X[:, 0], Y, "Expected 2D array, got 1D array"),
+        (X[:0], Y[:0], "0 sample"),
+        (np.where(X > 1, np.nan, X), Y, "Input X contains NaN"),
+        (X, Y[:-1], "inconsistent numbers of samples"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            network.fit(x, y)
+    with pytest.raises(ValueError, match=r"Sample weights must be|sample_weight.shape"):
+        network.fit(X, Y, sample_weight=np.ones(79))
+
+
+def test_a_classifier_of_one_class_predicts_it():
+    assert small(epochs=1).fit(X, np.full(80, "only")).predict(X[:3]).tolist() == ["only"] * 3
+
+
 def test_grid_search_over_numbers_compiles_one_network():
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     network_cache._cache.clear()
     network = make_pipeline(StandardScaler(), small(epochs=5))
     grid = {"classifier__alpha": [0.0, 0.01], "classifier__learning_rate": [0.01, 0.1]}
@@ -80,10 +119,14 @@ def test_grid_search_over_numbers_compiles_one_network():
 
 
 def test_cross_validation():
+    from sklearn.model_selection import cross_val_score
+
     assert cross_val_score(small(), X, Y, cv=3).mean() > 0.85
 
 
 def test_pickle_and_clone():
+    from sklearn.base import clone
+
     network = small().fit(X, Y)
     loaded = pickle.loads(pickle.dumps(network))
     np.testing.assert_array_equal(loaded.predict_proba(X), network.predict_proba(X))
@@ -156,13 +199,17 @@ def test_trained_model():
 
 
 def test_regressor_with_several_targets():
+    from sklearn.base import clone
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import StandardScaler
+
     x = np.linspace(-1, 1, 60)[:, None]
     y = np.concatenate([np.sin(3 * x), x**2], axis=1)
     network = pel.Regressor(16, "tanh", learning_rate=0.02, epochs=300, random_state=0).fit(x, y)
     assert network.predict(x).shape == (60, 2)
     assert network.score(x, y) > 0.9
-    far = TransformedTargetRegressor(clone(network), transformer=StandardScaler()).fit(x, 1e4 + 1e3 * y[:, 0])
-    assert far.score(x, 1e4 + 1e3 * y[:, 0]) > 0.9
+    far = TransformedTargetRegressor(clone(network), transformer=StandardScaler()).fit(x, 1e4 + 1e3 * y)
+    assert far.score(x, 1e4 + 1e3 * y) > 0.9
 
 
 def test_optimizer_object():

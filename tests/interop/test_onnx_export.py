@@ -1,9 +1,8 @@
 """Export of models and expressions to ONNX: the course's networks, names, sizes, loops, and errors."""
 
 import numpy as np
-import onnx
 import pytest
-from onnx_models import load_in_runtime
+from onnx_models import load_in_runtime, onnx
 from test_onnx_layers import check_export
 
 import pellucid as pel
@@ -182,8 +181,14 @@ def test_unsupported_exports_are_refused(tmp_path):
 def test_computed_sizes(build):
     x = pel.matrix("x", shape=("n", 6))
     e = build(x, x.shape[0])
-    session = load_in_runtime(pel.to_onnx(e))
+    session, f = load_in_runtime(pel.to_onnx(e)), pel.function([x], e, mode="numpy")
     for length in (1, 2, 5):
         value = np.random.default_rng(length).normal(size=(length, 6)).astype("float32")
         [found] = session.run(None, {"x": value})
-        np.testing.assert_allclose(found, pel.function([x], e)(value), rtol=1e-6)
+        np.testing.assert_allclose(found, f(value), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "wrap"])
+def test_padding_as_wide_as_an_axis_and_wider(mode):
+    x = pel.matrix("x", shape=("n", 3))
+    check_export([pel.pad(x, ((0, 0), (before, 1)), mode=mode) for before in (1, 2, 3, 4)], [x])

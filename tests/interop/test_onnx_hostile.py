@@ -3,10 +3,8 @@
 import random
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from onnx_models import FLOAT, INT64, make_model, make_small_model
+from onnx_models import FLOAT, INT64, helper, make_model, make_small_model, numpy_helper, onnx
 
 import pellucid as pel
 from pellucid import nn
@@ -48,7 +46,7 @@ def test_files_outside_the_folder_are_not_read(tmp_path, location):
 def test_nothing_is_read_from_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.bin").write_bytes(np.arange(3, dtype="float32").tobytes())
-    tensor = TensorProto(name="v", data_type=FLOAT, dims=[3], data_location=TensorProto.EXTERNAL)
+    tensor = onnx.TensorProto(name="v", data_type=FLOAT, dims=[3], data_location=onnx.TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="secret.bin")
     body = [helper.make_node("Constant", [], ["k"], value=tensor), helper.make_node("Add", ["a", "k"], ["r"])]
     leak = helper.make_function("custom", "Leak", ["a"], ["r"], body, [helper.make_opsetid("", 21)])
@@ -162,7 +160,7 @@ def test_shape_errors_name_the_node():
 
 def test_unsupported_types_are_refused():
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
-    model = make_model(nodes, [("x", TensorProto.STRING, ["n"])], [("y", TensorProto.STRING, ["n"])])
+    model = make_model(nodes, [("x", onnx.TensorProto.STRING, ["n"])], [("y", onnx.TensorProto.STRING, ["n"])])
     with pytest.raises(pel.OnnxError, match="the input 'x' has the element type STRING, which is not supported"):
         pel.from_onnx(model)
     model = make_model(nodes, [("x", FLOAT, None)], [("y", FLOAT, None)])
@@ -181,7 +179,8 @@ def test_a_small_file_allocates_no_large_array():
         pel.from_onnx(model)
 
 
-def test_changed_bytes_raise_only_pellucid_errors():
+@pytest.mark.parametrize("count", [150, pytest.param(2000, marks=pytest.mark.slow)])
+def test_changed_bytes_raise_only_pellucid_errors(count):
     x, c = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.scalar("c")
     h = nn.MaxPooling2D(2)(nn.BatchNormalization()(nn.Conv2D(4, 3, activation="relu")(x)))
     loop = pel.while_loop(lambda h: h < 10, lambda h: h + 1, c)
@@ -189,7 +188,7 @@ def test_changed_bytes_raise_only_pellucid_errors():
     outputs = [nn.Dense(3)(nn.Flatten()(h)), nn.LSTM(3)(sequence), pel.cond(c > 0, lambda: c * 2, lambda: loop)]
     files = [pel.to_onnx({"y": y}).SerializeToString() for y in outputs]
     rng, refused = random.Random(0), 0
-    for _ in range(400):
+    for _ in range(count):
         data = bytearray(rng.choice(files))
         position = rng.randrange(len(data))
         if rng.random() < 0.7:
@@ -200,13 +199,14 @@ def test_changed_bytes_raise_only_pellucid_errors():
             pel.from_onnx(bytes(data))
         except pel.PellucidError:
             refused += 1
-    assert refused > 200
+    assert refused > count / 2
 
 
-def test_changed_attributes_raise_only_pellucid_errors():
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_changed_attributes_raise_only_pellucid_errors(count):
     rng, refused = random.Random(0), 0
     numbers = [-1, 0, 7, 10**6, 2**62, -(2**62)]
-    for _ in range(150):
+    for _ in range(count):
         nodes = [
             helper.make_node("Conv", ["x", "K"], ["c"], pads=[1, 1, 1, 1], strides=[1, 1], dilations=[1, 1], group=1),
             helper.make_node("LRN", ["c"], ["l"], size=3),
@@ -226,4 +226,4 @@ def test_changed_attributes_raise_only_pellucid_errors():
             pel.from_onnx(make_model(nodes, [("x", FLOAT, ["n", 3, 6, 6])], [("y", FLOAT, shape)], weights))
         except pel.PellucidError:
             refused += 1
-    assert refused > 40
+    assert refused > count / 4

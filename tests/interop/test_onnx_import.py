@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
-from onnx_models import FLOAT, INT64, draw_values, load_in_runtime, make_model, make_small_model
+from onnx_models import FLOAT, INT64, draw_values, helper, load_in_runtime, make_model, make_small_model, onnx
 
 import pellucid as pel
 from pellucid import nn
@@ -54,7 +53,7 @@ def test_part_of_a_file_can_be_fitted():
     model = pel.Model(body.inputs, nn.Dense(2, activation="softmax")(body["h"]), name="transferred")
     model.compile(pel.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = np.random.default_rng(0).normal(size=(96, 3)).astype("float32")
-    model.fit(x, (x[:, 0] > 0).astype("int32"), epochs=15, verbose=0)
+    model.fit(x, (x[:, 0] > 0).astype("int32"), epochs=15, batch_size=32, verbose=0)
     assert model.history.history["accuracy"][-1] > 0.9
     read = pel.from_onnx(pel.to_onnx(model))
     assert set(read.parameters) == {"W", "b", "dense/kernel", "dense/bias"}
@@ -250,8 +249,8 @@ def test_named_sizes_that_must_be_known_are_asked_for(node, shapes, what):
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_loop_without_iterations_returns_its_initial_state(count):
-    kinds = [("i", INT64, []), ("c", TensorProto.BOOL, []), ("h", FLOAT, [3])]
-    outputs = [("d", TensorProto.BOOL, []), ("k", FLOAT, [3])]
+    kinds = [("i", INT64, []), ("c", onnx.TensorProto.BOOL, []), ("h", FLOAT, [3])]
+    outputs = [("d", onnx.TensorProto.BOOL, []), ("k", FLOAT, [3])]
     body = helper.make_graph(
         [helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Add", ["h", "h"], ["k"])],
         "body",
@@ -260,3 +259,16 @@ def test_a_loop_without_iterations_returns_its_initial_state(count):
     )
     node = helper.make_node("Loop", ["count", "", "x"], ["y"], body=body)
     check_import(make_model([node], [("x", FLOAT, [3])], [("y", FLOAT, [3])], [("count", np.int64(count))]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_response_normalization_over_windows_of_any_size(size):
+    """Compare with ONNX's definition; ONNX Runtime computes odd sizes only."""
+    node = helper.make_node("LRN", ["x"], ["y"], size=size, alpha=0.5, beta=0.6, bias=1.5)
+    shape = ["n", 5, 2, 1]
+    read = pel.from_onnx(make_model([node], [("x", FLOAT, shape)], [("y", FLOAT, shape)]))
+    x = np.random.default_rng(0).normal(size=(3, 5, 2, 1)).astype("float32")
+    windows = [slice(max(c - (size - 1) // 2, 0), c + size // 2 + 1) for c in range(5)]
+    squares = np.stack([(x[:, window] ** 2).sum(axis=1) for window in windows], axis=1)
+    found = pel.function(read.inputs, read.outputs[0], mode="numpy")(x)
+    np.testing.assert_allclose(found, x / (1.5 + 0.5 / size * squares) ** 0.6, rtol=1e-5)

@@ -16,16 +16,17 @@ def cases():
     return node_tests.load_cases(LONG)
 
 
-def test_a_few_cases_of_every_operator(cases):
+@pytest.mark.parametrize("part", range(3))
+def test_a_few_cases_of_every_operator(cases, part):
     seen, chosen = Counter(), []
     for case in cases:
         operators = node_tests.get_operators(case)
         if "_expanded" not in case.name and not node_tests.get_exclusion_reason(case) and seen[operators] < FEW:
             seen[operators] += 1
             chosen.append(case)
-    results = list(map(node_tests.run_case, chosen))
+    results = list(map(node_tests.run_case, chosen[part::3]))
     assert [(r.name, r.error) for r in results if r.error] == []
-    assert len(results) > 250
+    assert len(results) > 80
 
 
 def test_every_operator_that_is_read_has_a_case(cases):

@@ -116,6 +116,111 @@ def test_single_layers_and_layers_of_the_user_are_loaded() -> None:
     np.testing.assert_array_equal(block.project.get_weights()[0], state["project.weight"].T)
 
 
+def load(layer: Any, shape: tuple[int, ...], **state: Array) -> Any:
+    """Build a layer for inputs of a shape, and load tensors whose names have dots in place of double underscores."""
+    model = pel.Sequential([nn.Input(shape), layer])
+    model.load_weights({name.replace("__", "."): tensor for name, tensor in state.items()})
+    return layer
+
+
+def check_elements(found: Array, shape: tuple[int, ...], expected: Callable[..., Any]) -> None:
+    """Compare each element with a function of its indices."""
+    assert found.shape == shape
+    for index in np.ndindex(shape):
+        assert found[index] == expected(*index), index
+
+
+def test_kernels_of_convolutions_are_transposed() -> None:
+    w, b = draw(6, 2, 3, 2), draw(6)
+    kernel, bias = load(nn.Conv2D(6, (3, 2), groups=2), (5, 4, 4), weight=w, bias=b).get_weights()
+    check_elements(kernel, (3, 2, 2, 6), lambda i, j, c, o: w[o, c, i, j])
+    np.testing.assert_array_equal(bias, b)
+    v = draw(3, 5, 2)
+    (kernel,) = load(nn.Conv1D(3, 2, use_bias=False), (4, 5), weight=v).get_weights()
+    check_elements(kernel, (2, 5, 3), lambda i, c, o: v[o, c, i])
+    t = draw(4, 3, 2, 5)
+    kernel, bias = load(nn.Conv2DTranspose(3, (2, 5)), (5, 5, 4), weight=t, bias=b[:3]).get_weights()
+    check_elements(kernel, (2, 5, 3, 4), lambda i, j, o, c: t[c, o, i, j])
+    np.testing.assert_array_equal(bias, b[:3])
+
+
+def test_kernels_of_depthwise_and_separable_convolutions_are_transposed() -> None:
+    w, b, mixing = draw(6, 1, 2, 3), draw(6), draw(4, 6, 1, 1)
+    kernel, bias = load(nn.DepthwiseConv2D((2, 3), depth_multiplier=2), (4, 5, 3), weight=w, bias=b).get_weights()
+    check_elements(kernel, (2, 3, 3, 2), lambda i, j, c, m: w[2 * c + m, 0, i, j])
+    np.testing.assert_array_equal(bias, b)
+    state = {"0__weight": w, "1__weight": mixing, "1__bias": b[:4]}
+    separable = load(nn.SeparableConv2D(4, (2, 3), depth_multiplier=2), (4, 5, 3), **state)
+    depthwise, pointwise, bias = separable.get_weights()
+    check_elements(depthwise, (2, 3, 3, 2), lambda i, j, c, m: w[2 * c + m, 0, i, j])
+    check_elements(pointwise, (1, 1, 6, 4), lambda i, j, c, o: mixing[o, c, i, j])
+    np.testing.assert_array_equal(bias, b[:4])
+
+
+def test_parameters_and_averages_of_normalizations_are_found_by_name() -> None:
+    gamma, beta, mean, variance = draw(4), draw(4, 1)[:, 0], draw(4, 2)[:, 0], draw(4, 3)[:, 0] ** 2
+    state = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
+    layer = load(nn.BatchNormalization(), (4,), **state, num_batches_tracked=np.array(7))
+    for parameter, value in (
+        (layer.gamma, gamma),
+        (layer.beta, beta),
+        (layer.moving_mean, mean),
+        (layer.moving_variance, variance),
+    ):
+        np.testing.assert_array_equal(parameter.get_value(), value)
+    for layer in (nn.LayerNormalization(), nn.GroupNormalization(2)):
+        load(layer, (4,), weight=gamma, bias=beta)
+        np.testing.assert_array_equal(layer.gamma.get_value(), gamma)
+        np.testing.assert_array_equal(layer.beta.get_value(), beta)
+    np.testing.assert_array_equal(load(nn.RMSNormalization(), (4,), weight=gamma).get_weights()[0], gamma)
+
+
+def test_slopes_are_broadcast_and_embeddings_are_kept() -> None:
+    (slopes,) = load(nn.PReLU(), (3,), weight=np.array([0.5], "float32")).get_weights()
+    assert slopes.tolist() == [0.5] * 3
+    each = draw(3)
+    (slopes,) = load(nn.PReLU(shared_axes=[1, 2]), (4, 5, 3), weight=each).get_weights()
+    np.testing.assert_array_equal(slopes, each[None, None])
+    words, embedding = draw(5, 2), nn.Embedding(5, 2)
+    model = pel.Sequential([nn.Input((4,), dtype="int32"), embedding])
+    model.load_weights({"weight": words})
+    np.testing.assert_array_equal(embedding.get_weights()[0], words)
+
+
+@pytest.mark.parametrize("is_separate", [False, True])
+def test_projections_of_attention_are_split_into_heads(is_separate: bool) -> None:
+    """The query has 6 features, and the 2 heads have 3 each."""
+    parts, b, out, out_bias = (draw(6, 6), 2 * draw(6, 6), 3 * draw(6, 6)), draw(18), 4 * draw(6, 6), draw(6)
+    if is_separate:  # as for keys and values with other numbers of features
+        state = {f"{name}_proj_weight": part for name, part in zip("qkv", parts, strict=True)}
+    else:
+        state = {"in_proj_weight": np.concatenate(parts)}
+    x = nn.Input((4, 6))
+    attend = nn.MultiHeadAttention(2, 3)
+    model = pel.Model(x, attend(x, x))
+    model.load_weights({**state, "in_proj_bias": b, "out_proj.weight": out, "out_proj.bias": out_bias})
+    weights = attend.get_weights()
+    for number, part in enumerate(parts):
+        check_elements(weights[2 * number], (6, 2, 3), lambda e, h, d, w=part: w[3 * h + d, e])
+        check_elements(weights[2 * number + 1], (2, 3), lambda h, d, n=number: b[6 * n + 3 * h + d])
+    check_elements(weights[6], (2, 3, 6), lambda h, d, e: out[e, 3 * h + d])
+    np.testing.assert_array_equal(weights[7], out_bias)
+
+
+def test_directions_of_recurrent_layers_have_separate_tensors() -> None:
+    state = {
+        f"{name}_l0{way}": factor * draw(*shape)
+        for factor, way in ((1, ""), (2, "_reverse"))
+        for name, shape in (("weight_ih", (4, 3)), ("weight_hh", (4, 4)), ("bias_ih", (4,)), ("bias_hh", (4,)))
+    }
+    both = load(nn.Bidirectional(nn.SimpleRNN(4)), (5, 3), **state)
+    for layer, way in ((both.forward_layer, ""), (both.backward_layer, "_reverse")):
+        kernel, recurrent, bias = layer.get_weights()
+        np.testing.assert_array_equal(kernel, state[f"weight_ih_l0{way}"].T)
+        np.testing.assert_array_equal(recurrent, state[f"weight_hh_l0{way}"].T)
+        np.testing.assert_array_equal(bias, 2 * state[f"bias_ih_l0{way}"])
+
+
 def check_refused(
     state: Any, message: str, mapping: Any = None, model: Any = None, kind: Any = pel.StorageError
 ) -> None:
@@ -282,6 +387,37 @@ def test_outputs_agree_with_the_module(key: str) -> None:
     with torch.no_grad():
         expected = module(torch.tensor(x)).numpy()
     np.testing.assert_allclose(predict(model, to_last(x)), to_last(expected), rtol=1e-4, atol=1e-4)
+
+
+def step_in_pytorch(kind: str, x: Array, h: Array, c: Array, state: dict[str, Array]) -> tuple[Array, Array]:
+    """Return the next states of a recurrent module by the equations in PyTorch's documentation."""
+    of_inputs, of_states = (
+        v @ state[f"weight_{name}_l0"].T + state[f"bias_{name}_l0"] for v, name in ((x, "ih"), (h, "hh"))
+    )
+    if kind == "RNN":
+        return np.tanh(of_inputs + of_states), c
+    if kind == "LSTM":
+        i, f, g, o = np.split(of_inputs + of_states, 4, axis=-1)
+        c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
+        return np.tanh(c) / (1 + np.exp(-o)), c
+    (r, z, n), (r_h, z_h, n_h) = (np.split(part, 3, axis=-1) for part in (of_inputs, of_states))
+    update = 1 / (1 + np.exp(-z - z_h))
+    return (1 - update) * np.tanh(n + n_h / (1 + np.exp(-r - r_h))) + update * h, c
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_recurrent_layers_follow_the_equations_of_pytorch(kind: str) -> None:
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind] * 4
+    state = {"weight_ih_l0": draw(gates, 3), "weight_hh_l0": draw(gates, 4)}
+    state |= {"bias_ih_l0": draw(gates), "bias_hh_l0": draw(gates, 1)[:, 0]}
+    make = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.SimpleRNN}[kind]
+    model = pel.Sequential([nn.Input((5, 3)), make(4)])
+    pel.load_state_dict(model, state)
+    x = draw(2, 5, 3)
+    h = c = np.zeros((2, 4), "float32")
+    for t in range(5):
+        h, c = step_in_pytorch(kind, x[:, t], h, c, state)
+    np.testing.assert_allclose(predict(model, x), h, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.peer

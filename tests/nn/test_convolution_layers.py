@@ -25,7 +25,7 @@ def test_golden_values_are_those_of_keras(case: str) -> None:
 
 def test_causal_convolution_ignores_later_steps(rng: np.random.Generator) -> None:
     x = pel.tensor3("x", shape=("n", 9, 2))
-    f = pel.function([x], nn.Conv1D(3, 3, padding="causal", dilation_rate=2)(x))
+    f = pel.function([x], nn.Conv1D(3, 3, padding="causal", dilation_rate=2)(x), mode="numpy")
     value = rng.normal(size=(1, 9, 2)).astype("float32")
     later = value.copy()
     later[:, 5:] += 1
@@ -41,7 +41,10 @@ def test_separable_convolution_is_depthwise_then_pointwise(rng: np.random.Genera
     first.set_weights([kernel, np.zeros(6)])
     value = rng.normal(size=(2, 6, 5, 3)).astype("float32")
     np.testing.assert_allclose(
-        pel.function([x], y)(value), pel.function([x], z)(value) @ mixing[0, 0] + bias, rtol=1e-4, atol=1e-5
+        pel.function([x], y, mode="numpy")(value),
+        pel.function([x], z, mode="numpy")(value) @ mixing[0, 0] + bias,
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -49,7 +52,7 @@ def test_separable_convolution_is_depthwise_then_pointwise(rng: np.random.Genera
 def test_sequences_of_any_length(kind: Any, rng: np.random.Generator) -> None:
     x = pel.tensor3("x", shape=(None, None, 2))
     layer = kind(3, 3)
-    f = pel.function([x], layer(x))
+    f = pel.function([x], layer(x), mode="numpy")
     grown = 2 if kind is nn.Conv1DTranspose else -2
     for steps in (4, 7):
         assert f(rng.normal(size=(2, steps, 2)).astype("float32")).shape == (2, steps + grown, 3)
@@ -66,7 +69,7 @@ def test_constraints_and_regularizers_apply_to_every_kernel() -> None:
     assert pointwise.constraint is not None
     assert bias.constraint is None
     expected = 0.01 * float((pointwise.get_value() ** 2).sum())
-    assert float(pel.function([], layer.regularization())()) == pytest.approx(expected, rel=1e-5)
+    assert float(pel.function([], layer.regularization(), mode="numpy")()) == pytest.approx(expected, rel=1e-5)
 
 
 X = pel.tensor4("x", shape=("n", 8, 8, 3))

@@ -63,7 +63,7 @@ def make_model() -> Any:
 def test_lambda_layer() -> None:
     layer = nn.Lambda(scaled_tanh, arguments={"by": 2.0}, name="mine")
     y = layer(X)
-    np.testing.assert_allclose(pel.function([X], y)(DATA), 2 * np.tanh(DATA) * [1, 2, 3], rtol=1e-5)
+    np.testing.assert_allclose(pel.function([X], y, mode="numpy")(DATA), 2 * np.tanh(DATA) * [1, 2, 3], rtol=1e-5)
     assert layer(X) is y
     assert [p.name for p in layer.parameters] == ["scale"]
     assert nn.Lambda(np.tanh)(X).unlabeled is pel.tanh(X)
@@ -82,7 +82,7 @@ def test_attributes_become_parts() -> None:
     names = [p.name.split("/")[-1] for p in block.parameters]
     assert names == ["kernel", "bias", "kernel", "bias", "gain"]
     assert set(block.parameters) == set(pel.parameters(y))
-    penalty = float(pel.function([], block.regularization())())
+    penalty = float(pel.function([], block.regularization(), mode="numpy")())
     assert penalty == pytest.approx(0.01 * (block.wide.kernel.get_value() ** 2).sum(), rel=1e-5)
     block.trainable = False
     assert pel.parameters(y, trainable=True) == []

@@ -11,7 +11,6 @@ from pellucid.nn import initializers
 from tests.nn.peers import initializers as peers
 from tests.nn.peers import store
 
-GOLDEN = store.load("initializers")
 SHAPE = (3, 3, 40, 60)  # a kernel with fan-in 3 * 3 * 40 and fan-out 3 * 3 * 60
 FAN_IN, FAN_OUT, FAN_AVERAGE = 360, 540, 450
 
@@ -35,22 +34,22 @@ def compute_ks_distance(ours: Any, theirs: Any) -> Any:
 
 @pytest.mark.parametrize("case", peers.CASES)
 def test_values_agree_with_keras(case: str) -> None:
-    compare(peers.by_pellucid(case), GOLDEN[case])
+    compare(peers.by_pellucid(case), store.load("initializers")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
 def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
-    compare(peers.by_keras(case), GOLDEN[case])
+    compare(peers.by_keras(case), store.load("initializers")[case])
 
 
 def test_other_scales_are_detected() -> None:
     found = peers.by_pellucid("HeNormal")
     with pytest.raises(AssertionError):
-        compare({**found, "quantiles": 1.05 * found["quantiles"]}, GOLDEN["HeNormal"])
+        compare({**found, "quantiles": 1.05 * found["quantiles"]}, store.load("initializers")["HeNormal"])
     with pytest.raises(AssertionError):
-        compare({**found, "scale": 1.0001 * found["scale"]}, GOLDEN["HeNormal"])
+        compare({**found, "scale": 1.0001 * found["scale"]}, store.load("initializers")["HeNormal"])
 
 
 def test_sparse_matrices_are_those_of_lasagne(rng: np.random.Generator) -> None:

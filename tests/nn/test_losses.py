@@ -10,7 +10,6 @@ from pellucid import losses, nn
 from tests.nn.peers import losses as peers
 from tests.nn.peers import store
 
-GOLDEN = store.load("losses")
 LABELS = pel.ivector("y", shape=("n",))
 COLUMNS = pel.matrix("t", shape=("n", 3))
 SCORES = pel.matrix("z", shape=("n", 3))
@@ -23,14 +22,14 @@ def softmax(z: Any) -> Any:
 
 @pytest.mark.parametrize("case", peers.CASES)
 def test_values_agree_with_keras(case: str) -> None:
-    store.compare(peers.by_pellucid(case), GOLDEN[case])
+    store.compare(peers.by_pellucid(case), store.load("losses")[case])
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("case", peers.CASES)
 def test_golden_values_are_those_of_keras(case: str) -> None:
     pytest.importorskip("keras")
-    store.compare(peers.by_keras(case), GOLDEN[case])
+    store.compare(peers.by_keras(case), store.load("losses")[case])
 
 
 @pytest.fixture
@@ -44,42 +43,34 @@ def t() -> Any:
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-@pytest.mark.parametrize("from_logits", [False, True])
-def test_sparse_crossentropy(z: Any, mode: str, from_logits: bool) -> None:
-    y = np.array([0, 2, 1, 1], "int32")
-    p = SCORES if from_logits else pel.softmax(SCORES)
-    loss = losses.sparse_categorical_crossentropy(LABELS, p, from_logits)
-    result = pel.function([LABELS, SCORES], loss, mode=mode)(y, z)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, -np.log(softmax(z)[np.arange(4), y]), rtol=1e-5)
+def test_losses_agree_with_their_formulas(z: Any, t: Any, mode: str) -> None:
+    labels, p, q = np.array([0, 2, 1, 1], "int32"), softmax(z), 1 / (1 + np.exp(-z))
+    sparse, categorical, binary = (
+        losses.sparse_categorical_crossentropy,
+        losses.categorical_crossentropy,
+        losses.binary_crossentropy,
+    )
+    chosen, mixed = -np.log(p[np.arange(4), labels]), -(t * np.log(p)).sum(-1)
+    cases = {
+        "sparse crossentropy of probabilities": (sparse(LABELS, pel.softmax(SCORES), False), chosen),
+        "sparse crossentropy of logits": (sparse(LABELS, SCORES, True), chosen),
+        "categorical crossentropy of probabilities": (categorical(COLUMNS, pel.softmax(SCORES), False), mixed),
+        "categorical crossentropy of logits": (categorical(COLUMNS, SCORES, True), mixed),
+        "binary crossentropy of a sigmoid": (binary(COLUMNS, pel.sigmoid(SCORES)), mean_of_columns(t, q)),
+        "binary crossentropy of a softmax": (binary(COLUMNS, pel.softmax(SCORES)), mean_of_columns(t, p)),
+        "binary crossentropy of logits": (binary(COLUMNS, SCORES, from_logits=True), mean_of_columns(t, q)),
+        "squared error": (losses.get("mse")(COLUMNS, SCORES), ((t - z) ** 2).mean(-1)),
+        "absolute error": (losses.get("mae")(COLUMNS, SCORES), np.abs(t - z).mean(-1)),
+    }
+    found = pel.function([LABELS, COLUMNS, SCORES], [loss for loss, _ in cases.values()], mode=mode)(labels, t, z)
+    for (name, (_, wanted)), value in zip(cases.items(), found, strict=True):
+        assert value.dtype == np.float32, name
+        np.testing.assert_allclose(value, wanted, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("mode", ["numpy", "xla"])
-@pytest.mark.parametrize("from_logits", [False, True])
-def test_categorical_crossentropy(z: Any, t: Any, mode: str, from_logits: bool) -> None:
-    p = SCORES if from_logits else pel.softmax(SCORES)
-    result = pel.function([COLUMNS, SCORES], losses.categorical_crossentropy(COLUMNS, p, from_logits), mode=mode)(t, z)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, -(t * np.log(softmax(z))).sum(-1), rtol=1e-5)
-
-
-@pytest.mark.parametrize("mode", ["numpy", "xla"])
-@pytest.mark.parametrize("how", ["sigmoid", "softmax", "from_logits"])
-def test_binary_crossentropy(z: Any, t: Any, mode: str, how: str) -> None:
-    y_pred = SCORES if how == "from_logits" else nn.activations.get(how)(SCORES)
-    loss = losses.binary_crossentropy(COLUMNS, y_pred, from_logits=how == "from_logits")
-    p = softmax(z) if how == "softmax" else 1 / (1 + np.exp(-z))
-    result = pel.function([COLUMNS, SCORES], loss, mode=mode)(t, z)
-    assert result.dtype == np.float32
-    np.testing.assert_allclose(result, -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean(-1), rtol=1e-5)
-
-
-@pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_squared_and_absolute_errors(z: Any, t: Any, mode: str) -> None:
-    for name, value in (("mse", ((t - z) ** 2).mean(-1)), ("mae", np.abs(t - z).mean(-1))):
-        result = pel.function([COLUMNS, SCORES], losses.get(name)(COLUMNS, SCORES), mode=mode)(t, z)
-        assert result.dtype == np.float32
-        np.testing.assert_allclose(result, value, rtol=1e-5)
+def mean_of_columns(t: Any, p: Any) -> Any:
+    """Return the binary cross-entropy of probabilities."""
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean(-1)
 
 
 def test_vectors_and_columns_of_one_are_equivalent() -> None:
@@ -104,9 +95,10 @@ EXTREME = [[1000.0, -1000.0], [-1000.0, 1000.0], [0.0, 0.0], [1000.0, 1000.0], [
 
 
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-@pytest.mark.parametrize(
-    ("name", "activation"),
-    [
+def test_value_and_gradient_are_finite_at_extreme_scores(mode: str) -> None:
+    labels, columns = pel.ivector("labels", shape=("n",)), pel.matrix("columns", shape=("n", 2))
+    x, outputs, names = pel.matrix("x", shape=("n", 2)), [], []
+    for name, activation in (
         ("sparse_categorical_crossentropy", "softmax"),
         ("categorical_crossentropy", "softmax"),
         ("categorical_crossentropy", "sigmoid"),
@@ -114,29 +106,27 @@ EXTREME = [[1000.0, -1000.0], [-1000.0, 1000.0], [0.0, 0.0], [1000.0, 1000.0], [
         ("binary_crossentropy", "sigmoid"),
         ("mse", "softmax"),
         ("mae", "sigmoid"),
-    ],
-)
-def test_value_and_gradient_are_finite_at_extreme_scores(name: str, activation: str, mode: str) -> None:
-    sparse = name.startswith("sparse")
-    y = pel.ivector("y", shape=("n",)) if sparse else pel.matrix("y", shape=("n", 2))
-    x = pel.matrix("x", shape=("n", 2))
-    layer = nn.Dense(2, activation=activation, kernel_initializer=lambda shape, dtype: np.eye(2, dtype=dtype))
-    loss = losses.get(name)(y, layer(x))
-    f = pel.function([x, y], [loss, pel.grad(loss.sum(), x), *pel.grad(loss.mean(), layer.parameters)], mode=mode)
+    ):
+        layer = nn.Dense(2, activation=activation, kernel_initializer=lambda shape, dtype: np.eye(2, dtype=dtype))
+        loss = losses.get(name)(labels if name.startswith("sparse") else columns, layer(x))
+        outputs += [loss, pel.grad(loss.sum(), x), *pel.grad(loss.mean(), layer.parameters)]
+        names += [f"{name} of {activation}"] * 4
+    f = pel.function([x, labels, columns], outputs, mode=mode)
     scores = np.array(EXTREME, "float32")
-    for one in ([1, 0], [0, 1]):
-        target = (
-            np.full(len(scores), one[1], "int32") if sparse else np.tile(np.array(one, "float32"), (len(scores), 1))
-        )
+    for label in (0, 1):
         with np.errstate(over="ignore", under="ignore"):
-            values = f(scores, target)
-        assert all(v.dtype == np.float32 and np.isfinite(v).all() for v in values)
+            values = f(scores, np.full(6, label, "int32"), np.tile(np.eye(2, dtype="float32")[label], (6, 1)))
+        for name, value in zip(names, values, strict=True):
+            assert value.dtype == np.float32, name
+            assert np.isfinite(value).all(), name
 
 
 def test_binary_crossentropy_of_a_saturated_softmax_has_a_gradient() -> None:
     z, t = pel.matrix("z", shape=("n", 2)), pel.matrix("t", shape=("n", 2))
     loss = losses.binary_crossentropy(t, pel.softmax(z))
-    value, gradient = pel.function([z, t], [loss, pel.grad(loss.sum(), z)])([[1000.0, -1000.0]], [[0.0, 1.0]])
+    value, gradient = pel.function([z, t], [loss, pel.grad(loss.sum(), z)], mode="numpy")(
+        [[1000.0, -1000.0]], [[0.0, 1.0]]
+    )
     np.testing.assert_allclose(value, [2000])
     np.testing.assert_allclose(gradient, [[1, -1]], atol=1e-6)
 
@@ -197,38 +187,37 @@ def test_a_loss_may_be_a_function() -> None:
 SATURATED = np.array([[1000.0, -1000.0, 0.0], [-50.0, 60.0, 60.0], [0.0, 0.0, 0.0], [3e4, 3e4, -3e4]], "float32")
 
 
-@pytest.mark.parametrize(
-    ("loss", "activation", "settings"),
-    [
-        (losses.BinaryCrossentropy, "sigmoid", {"label_smoothing": 0.1}),
-        (losses.BinaryFocalCrossentropy, "sigmoid", {}),
-        (losses.CategoricalCrossentropy, "softmax", {"label_smoothing": 0.1}),
-        (losses.CategoricalFocalCrossentropy, "softmax", {}),
-        (losses.SparseCategoricalCrossentropy, "softmax", {"ignore_class": 2}),
-    ],
-)
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
-def test_probabilities_and_logits_have_identical_losses_and_gradients(
-    loss: Any, activation: str, settings: Any, mode: str
-) -> None:
-    sparse = loss is losses.SparseCategoricalCrossentropy
-    y = LABELS if sparse else COLUMNS
-    made = [
-        loss(**settings)(y, nn.activations.get(activation)(SCORES)),
-        loss(from_logits=True, **settings)(y, SCORES),
-    ]
-    results = pel.function([y, SCORES], [*made, *(pel.grad(e, SCORES) for e in made)], mode=mode)
+def test_probabilities_and_logits_have_identical_losses_and_gradients(mode: str) -> None:
+    cases: dict[Any, tuple[str, dict[str, Any]]] = {
+        losses.BinaryCrossentropy: ("sigmoid", {"label_smoothing": 0.1}),
+        losses.BinaryFocalCrossentropy: ("sigmoid", {}),
+        losses.CategoricalCrossentropy: ("softmax", {"label_smoothing": 0.1}),
+        losses.CategoricalFocalCrossentropy: ("softmax", {}),
+        losses.SparseCategoricalCrossentropy: ("softmax", {"ignore_class": 2}),
+    }
+    outputs: list[Any] = []
+    for loss, (activation, settings) in cases.items():
+        y = LABELS if loss is losses.SparseCategoricalCrossentropy else COLUMNS
+        made = (
+            loss(**settings)(y, nn.activations.get(activation)(SCORES)),
+            loss(from_logits=True, **settings)(y, SCORES),
+        )
+        outputs += [*made, *(pel.grad(e, SCORES) for e in made)]
     labels = np.array([1, 0, 2, 2], "int32")
-    by_p, by_z, g_p, g_z = results(labels if sparse else np.eye(3, dtype="float32")[labels], SATURATED)
-    assert np.isfinite(by_p)
-    assert np.isfinite(g_p).all()
-    assert by_p == by_z
-    np.testing.assert_array_equal(g_p, g_z)
+    f = pel.function([LABELS, COLUMNS, SCORES], outputs, mode=mode)
+    found = f(labels, np.eye(3, dtype="float32")[labels], SATURATED)
+    for number, loss in enumerate(cases):
+        by_p, by_z, g_p, g_z = found[4 * number : 4 * number + 4]
+        assert np.isfinite(by_p), loss
+        assert np.isfinite(g_p).all(), loss
+        assert by_p == by_z, loss
+        np.testing.assert_array_equal(g_p, g_z, err_msg=str(loss))
 
 
 def test_ignored_samples_are_excluded_from_mean_and_gradient() -> None:
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)(LABELS, pel.softmax(SCORES))
-    f = pel.function([LABELS, SCORES], [loss, pel.grad(loss, SCORES)])
+    f = pel.function([LABELS, SCORES], [loss, pel.grad(loss, SCORES)], mode="numpy")
     z = np.array([[0.0, 0.0, 0.0], [9.0, -9.0, 3.0]], "float32")
     value, gradient = f(np.array([0, -1], "int32"), z)
     assert value == pytest.approx(np.log(3))
@@ -236,18 +225,31 @@ def test_ignored_samples_are_excluded_from_mean_and_gradient() -> None:
     assert f(np.array([-1, -1], "int32"), z)[0] == 0
 
 
+def test_masked_steps_and_ignored_classes_are_both_excluded() -> None:
+    labels, scores = pel.imatrix("t", shape=("n", 3)), pel.tensor3("z", shape=("n", 3, 2))
+    mask = pel.tensor("m", ("n", 3), "bool")
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=1)(labels, pel.attach_mask(scores, mask))
+    z = np.array([[[0, 0], [9, 0], [0, 5]]], "float32")
+    f = pel.function([labels, scores, mask], loss, mode="numpy")
+    assert f([[0, 1, 0]], z, [[True, True, False]]) == pytest.approx(np.log(2))
+    assert f([[0, 0, 0]], z, [[True, False, False]]) == pytest.approx(np.log(2))
+    assert f([[0, 1, 0]], z, [[True, True, True]]) == pytest.approx((np.log(2) + np.log1p(np.exp(5))) / 2)
+
+
 def test_poisson_with_zero_counts() -> None:
     t, y = pel.vector("t", shape=("n",)), pel.vector("y", shape=("n",))
     loss = losses.poisson(t, pel.relu(y))
-    assert pel.function([t, y], loss)([0.0, 1.0], [-1.0, 1.0]).tolist() == [0, 1]
+    assert pel.function([t, y], loss, mode="numpy")([0.0, 1.0], [-1.0, 1.0]).tolist() == [0, 1]
     z = pel.matrix("z", shape=("n", 1))
-    assert pel.function([t, z], losses.poisson(t, pel.exp(z)))([2.0], [[-200.0]]).tolist() == [400]
+    assert pel.function([t, z], losses.poisson(t, pel.exp(z)), mode="numpy")([2.0], [[-200.0]]).tolist() == [400]
 
 
 def test_hinges_agree_with_lasagne(rng: np.random.Generator) -> None:
     scores, labels = rng.normal(size=(6, 3)).astype("float32"), np.array([0, 1, 2, 2, 1, 0], "int32")
     hot = np.eye(3)[labels]
-    found = pel.function([LABELS, SCORES], losses.multiclass_hinge(LABELS, SCORES, delta=0.7))(labels, scores)
+    found = pel.function([LABELS, SCORES], losses.multiclass_hinge(LABELS, SCORES, delta=0.7), mode="numpy")(
+        labels, scores
+    )
     wrong = np.where(hot == 1, -np.inf, scores).max(-1)
     np.testing.assert_allclose(found, np.maximum(wrong - scores[hot == 1] + 0.7, 0), rtol=1e-5)
     p = pel.sigmoid(SCORES)
@@ -256,7 +258,7 @@ def test_hinges_agree_with_lasagne(rng: np.random.Generator) -> None:
         losses.binary_hinge(COLUMNS, p, 0.7, log_odds=False),
     ]
     wanted = np.maximum(0.7 - (2 * hot - 1) * scores, 0).mean(-1)
-    for value in pel.function([COLUMNS, SCORES], outputs)(hot.astype("float32"), scores):
+    for value in pel.function([COLUMNS, SCORES], outputs, mode="numpy")(hot.astype("float32"), scores):
         np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
 
@@ -292,14 +294,16 @@ def test_circle_loss_excludes_samples_without_another_of_their_class() -> None:
 def test_aggregate() -> None:
     v, w = pel.constant([1.0, 2.0, 6.0]), pel.constant([1.0, 1.0, 2.0])
     made = [losses.aggregate(v), losses.aggregate(v, w, "sum"), losses.aggregate(v, w, mode="normalized_sum")]
-    assert [float(x) for x in pel.function([], made)()] == [3, 15, 3.75]
+    assert [float(x) for x in pel.function([], made, mode="numpy")()] == [3, 15, 3.75]
 
 
 def test_class_weights_as_labels_and_as_columns() -> None:
     labels = np.array([0, 2, 1], "int32")
     for weights in ([1.0, 2.0, 4.0], {1: 2.0, 2: 4.0}):
-        y = pel.function([LABELS], losses.class_weight(LABELS, weights))(labels)
-        t = pel.function([COLUMNS], losses.class_weight(COLUMNS, weights))(np.eye(3, dtype="float32")[labels])
+        y = pel.function([LABELS], losses.class_weight(LABELS, weights), mode="numpy")(labels)
+        t = pel.function([COLUMNS], losses.class_weight(COLUMNS, weights), mode="numpy")(
+            np.eye(3, dtype="float32")[labels]
+        )
         assert y.tolist() == t.tolist() == [1, 4, 2]
         assert y.dtype == np.float32
 

@@ -81,7 +81,7 @@ def test_replacing() -> None:
 
 def test_a_number_or_an_array_is_an_initializer() -> None:
     layer = nn.Dense(2, kernel_initializer=0.5, bias_initializer=[1.0, 2.0])
-    assert pel.function([X], layer(X))(np.ones((1, 4), "float32")).tolist() == [[3, 4]]
+    assert pel.function([X], layer(X), mode="numpy")(np.ones((1, 4), "float32")).tolist() == [[3, 4]]
     assert nn.initializers.get(np.float64(0.5))(()).dtype == np.float32
     with pytest.raises(pel.ShapeError, match=r"the parameter's shape \(4, 2\)\. Received: an array of shape \(2, 4\)"):
         nn.Dense(2, kernel_initializer=np.ones((2, 4)))(X)

@@ -32,7 +32,7 @@ def test_masked_steps_are_ignored(kind: Any, expected: Any) -> None:
     y = kind()(pel.attach_mask(x, mask))
     given = [[[1.0], [3.0], [9.0]], [[7.0], [6.0], [8.0]]], [[True, True, False], [False, True, False]]
     assert nn.find_mask(y) is None
-    np.testing.assert_array_equal(pel.function([x, mask], y)(*given), np.array(expected, "float32"))
+    np.testing.assert_array_equal(pel.function([x, mask], y, mode="numpy")(*given), np.array(expected, "float32"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_masked_steps_are_ignored(kind: Any, expected: Any) -> None:
 def test_sizes_may_be_unknown(layer: Any, shape: Any, result: Any, rng: np.random.Generator) -> None:
     x = pel.tensor("x", shape=(None, *shape))
     value = rng.normal(size=(2, *(7 if n is None else n for n in shape))).astype("float32")
-    assert pel.function([x], layer(x))(value).shape == (2, *result)
+    assert pel.function([x], layer(x), mode="numpy")(value).shape == (2, *result)
 
 
 def test_integers_stay_integers() -> None:
@@ -62,10 +62,10 @@ def test_integers_stay_integers() -> None:
 def test_resized_integers_are_rounded(rng: np.random.Generator) -> None:
     layer, value = nn.Resizing(5, 9, interpolation="bicubic"), (rng.random((2, 4, 6, 3)) > 0.5) * 255
     x, exact = pel.tensor4("x", shape=(None, 4, 6, 3), dtype="uint8"), pel.tensor4("z", shape=(None, 4, 6, 3))
-    wanted = pel.function([exact], layer(exact))(value.astype("float32"))
+    wanted = pel.function([exact], layer(exact), mode="numpy")(value.astype("float32"))
     assert wanted.min() < -5
     assert wanted.max() > 260
-    found = pel.function([x], layer(x))(value.astype("uint8"))
+    found = pel.function([x], layer(x), mode="numpy")(value.astype("uint8"))
     np.testing.assert_array_equal(found, np.round(wanted.clip(0, 255)).astype("uint8"))
 
 

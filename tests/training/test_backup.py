@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +26,26 @@ print(digest(train("backup", epochs=int(sys.argv[1]), save_freq=7)), flush=True)
 """
 
 
-def make(rate: float = 0.02) -> pel.Sequential:
-    """Return a model with dropout, batch normalization and momentum."""
+def make() -> pel.Sequential:
+    """Return a model with batch normalization, dropout and momentum."""
     nn.set_random_seed(1)
-    model = pel.Sequential(
-        [nn.Input((4,)), nn.Dense(8, "tanh"), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3, "softmax")]
-    )
-    model.compile(pel.optimizers.SGD(rate, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    layers = [nn.Input((4,)), nn.BatchNormalization(), nn.Dropout(0.3), nn.Dense(3, "softmax")]
+    model = pel.Sequential(layers)
+    model.compile(pel.optimizers.SGD(0.05, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Return samples of 11 batches of 16 and a smaller batch."""
+    """Return samples of 11 batches of 16, and a batch to validate."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(183, 4)).astype("float32")
+    x = rng.normal(size=(192, 4)).astype("float32")
     return x, (x.sum(axis=1) > 0).astype("int32") + (x[:, 0] > 1)
 
 
 def train(folder: Any = None, epochs: int = 6, save_freq: Any = 7, more: Any = (), **overrides: Any) -> pel.Sequential:
     """Train a model with callbacks that influence the run, resuming from a backup if there is one."""
     model, (x, y) = make(), data()
-    settings = {"batch_size": 16, "epochs": epochs, "validation_split": 0.1, "seed": 5, "verbose": 0, **overrides}
+    settings = {"batch_size": 16, "epochs": epochs, "validation_split": 1 / 12, "seed": 5, "verbose": 0, **overrides}
     active: list[Any] = [
         callbacks.ReduceLROnPlateau("loss", factor=0.7, patience=1, min_delta=0.05),
         callbacks.EarlyStopping("val_loss", patience=max(100, epochs), restore_best_weights=True),
@@ -79,46 +78,76 @@ class Crash(callbacks.Callback):
             raise RuntimeError("power failure")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Cache compiled programs for the tests of this file, whose models have the same graphs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PELLUCID_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+class CountSteps(callbacks.Callback):
+    """Counts the steps that a run takes after it was resumed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.count += 1
+
+
+def check_resumed(step: int, uninterrupted: str, folder: Path, **overrides: Any) -> None:
+    """Train the rest of a run of 66 steps, and compare its end with that of a run without interruption."""
+    counter = CountSteps()
+    assert digest(train(folder, more=[counter], **overrides)) == uninterrupted
+    assert counter.count == 66 - step
+    assert list(folder.iterdir()) == []  # deleted when training ends
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(_cache: None) -> str:
+def uninterrupted() -> str:
     """The checksum of an uninterrupted run."""
     return digest(train())
 
 
-@pytest.mark.parametrize("save_freq", [pytest.param("epoch", marks=pytest.mark.slow), 7])
-def test_a_run_that_crashes_repeatedly_is_bit_identical(save_freq: Any, uninterrupted: str, tmp_path: Path) -> None:
-    rng, crashes = np.random.default_rng(len(str(save_freq))), 0
-    while True:
-        try:
-            model = train(tmp_path / "backup", save_freq=save_freq, more=[Crash(int(rng.integers(20, 40)))])
-            break
-        except RuntimeError:
-            crashes += 1
-    assert crashes >= 2
-    assert digest(model) == uninterrupted
-    assert list((tmp_path / "backup").iterdir()) == []  # deleted when training ends
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that crashed in the fourth epoch, with the checkpoint of step 35 and the one before."""
+    folder = tmp_path_factory.mktemp("crashed")
+    keep = callbacks.BackupAndRestore(folder, save_freq=5, double_checkpoint=True)
+    with pytest.raises(RuntimeError):
+        train(more=[keep, Crash(37)])
+    assert [read_step(folder / name) for name in ("training-before.pel", "training.pel")] == [30, 35]
+    return folder
 
 
-def test_a_backup_does_not_change_the_run_and_contains_the_seed(uninterrupted: str, tmp_path: Path) -> None:
+@pytest.fixture
+def backup(crashed: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(crashed, tmp_path / "backup"))
+
+
+def read_step(path: Path) -> int:
+    """Return the number of steps before a checkpoint."""
+    return int(pel.saving.container.read_container(path, "a training state")[1]["run/step"])
+
+
+@pytest.mark.parametrize(
+    ("save_freq", "crashes", "last_saved"),
+    [("epoch", [25], 22), (7, [38], 35), pytest.param(7, [20, 9, 25, 12], 49, marks=pytest.mark.slow)],
+)
+def test_a_run_that_crashes_is_bit_identical(
+    save_freq: Any, crashes: list[int], last_saved: int, uninterrupted: str, tmp_path: Path
+) -> None:
+    for steps in crashes:
+        with pytest.raises(RuntimeError):
+            train(tmp_path / "backup", save_freq=save_freq, more=[Crash(steps)])
+    check_resumed(last_saved, uninterrupted, tmp_path / "backup", save_freq=save_freq)
+
+
+def test_a_backup_does_not_change_the_run(uninterrupted: str, tmp_path: Path) -> None:
     assert digest(train(tmp_path / "other", save_freq=5)) == uninterrupted
-    with pytest.raises(RuntimeError):
-        train(tmp_path / "backup", more=[Crash(40)])
-    assert digest(train(tmp_path / "backup", seed=None)) == uninterrupted  # the seed is in the file
 
 
-def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
-    keep = tmp_path / "backup"
-    with pytest.raises(RuntimeError):
-        train(keep, save_freq=5, more=[Crash(20)])
-    file = keep / "training.pel"
+def test_a_backup_contains_the_seed(uninterrupted: str, backup: Path) -> None:
+    check_resumed(35, uninterrupted, backup, seed=None)
+
+
+def test_a_backup_of_another_run_is_refused(backup: Path) -> None:
+    keep, file = backup, backup / "training.pel"
+    (keep / "training-before.pel").unlink()
     content = file.read_bytes()
     with pytest.raises(
         pel.StorageError, match=r"belongs to another run: an epoch has 6 steps, and 11 in the file. Delete .*backup to"
@@ -128,15 +157,21 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
     for layers, message in (
         ([nn.Dense(3)], "batch_normalization/beta is only in the file"),
         (
-            [nn.Dense(9), nn.Dropout(0.3), nn.BatchNormalization(), nn.Dense(3)],
-            r"is float32 \(9, 3\) in the model and float32 \(8, 3\) in the file",
+            [nn.BatchNormalization(), nn.Dropout(0.3), nn.Dense(2)],
+            r"bias/momentum is float32 \(2,\) in the model and float32 \(3,\) in the file",
         ),
     ):
         other = pel.Sequential([nn.Input((4,)), *layers])
         other.compile(pel.optimizers.SGD(0.1, momentum=0.9), "mse")
         before = other.get_weights()
         with pytest.raises(pel.StorageError, match=message):
-            other.fit(x[:164], np.eye(3)[y[:164]], 16, verbose=0, callbacks=[callbacks.BackupAndRestore(keep)])
+            other.fit(
+                x[:176],
+                np.eye(3)[y[:176]][:, : other.outputs[0].shape[1]],
+                16,
+                verbose=0,
+                callbacks=[callbacks.BackupAndRestore(keep)],
+            )
         assert all((a == b).all() for a, b in zip(before, other.get_weights(), strict=True))
     file.write_bytes(content[:-1])
     with pytest.raises(
@@ -146,13 +181,12 @@ def test_a_backup_of_another_run_is_refused(tmp_path: Path) -> None:
         train(keep)
 
 
-def test_the_previous_checkpoint_is_used_if_the_last_is_damaged(uninterrupted: str, tmp_path: Path) -> None:
-    keep = callbacks.BackupAndRestore(tmp_path, save_freq=5, double_checkpoint=True)
-    with pytest.raises(RuntimeError):
-        train(more=[keep, Crash(33)])
-    assert {path.name for path in tmp_path.iterdir()} == {"training.pel", "training-before.pel"}
-    (tmp_path / "training.pel").write_bytes(b"damaged")
-    assert digest(train(more=[keep])) == uninterrupted
+@pytest.mark.parametrize("is_damaged", [True, False], ids=["damaged", "missing"])
+def test_the_previous_checkpoint_is_used_if_the_last_is_damaged(
+    is_damaged: bool, uninterrupted: str, backup: Path
+) -> None:
+    (backup / "training.pel").write_bytes(b"damaged") if is_damaged else (backup / "training.pel").unlink()
+    check_resumed(30, uninterrupted, backup)
 
 
 def fit_with_losses(checkpoint: callbacks.Callback, values: Any = None, epochs: int = 3) -> pel.Sequential:
@@ -240,7 +274,7 @@ def run_and_kill(folder: Path, times: int, epochs: int) -> list[int]:
             process.send_signal(signal.SIGKILL)
             process.wait()
             assert process.returncode == -signal.SIGKILL, process.communicate()[1].decode()
-        sizes.append(int(pel.saving.container.read_container(backup, "a training state")[1]["run/step"]))
+        sizes.append(read_step(backup))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(epochs)],
         cwd=folder,
@@ -254,6 +288,7 @@ def run_and_kill(folder: Path, times: int, epochs: int) -> list[int]:
     return sizes
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_run_killed_twice_is_bit_identical(tmp_path: Path) -> None:
     steps = run_and_kill(tmp_path, times=2, epochs=200)

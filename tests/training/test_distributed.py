@@ -20,6 +20,7 @@ import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.run.distributed import process_group
 from pellucid.run.distributed.process_group import add_recovery_hint, translate_losses
+from pellucid.training import iterator_source
 from pellucid.training.array_source import ArrayDataset
 from pellucid.training.data_sources import opening
 from pellucid.training.distributed_checks import compute_crc32, format_resume_hint
@@ -266,6 +267,144 @@ def check_same(found: Any, expected: Any, rtol: float = 5e-4) -> None:
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-5)
 
 
+def make_small(seed: int = 1) -> pel.Sequential:
+    """Return a model that compiles fast."""
+    nn.set_random_seed(seed)
+    model = pel.Sequential([nn.Input((4,)), nn.Dense(3, "softmax")])
+    model.compile(pel.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def train_as_rank(folder: Path) -> dict[str, Any]:
+    """Train with every callback that writes or prints."""
+    folder.mkdir()
+    x, y = data()
+    model = make_small()
+    active = [
+        callbacks.ModelCheckpoint(folder / "{epoch}.pel", verbose=1),
+        callbacks.CSVLogger(folder / "log.csv"),
+        callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False),
+        callbacks.TensorBoard(folder / "board"),
+        callbacks.EarlyStopping("loss", min_delta=10, patience=1, verbose=1),
+    ]
+    found = fit(model, x, y, batch_size=10, validation_split=0.2, epochs=9, callbacks=active, verbose=2)
+    return found | {"loss": model.evaluate(x, y, batch_size=10, verbose=1)}
+
+
+def list_files(folder: Path) -> set[str]:
+    """Return the names of the files in a folder, without those that contain the time."""
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {name.partition("events")[0] for name in names}
+
+
+def test_only_rank_0_writes_and_prints(
+    tmp_path: Path, join_group: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = train_as_rank(tmp_path / "alone")
+    capsys.readouterr()
+    files, printed = {}, {}
+    for rank in (0, 1):
+        join_group(rank)
+        assert train_as_rank(tmp_path / str(rank)) == alone  # and ranks divide nothing on their one device
+        files[rank], printed[rank] = list_files(tmp_path / str(rank)), capsys.readouterr().out
+    assert files[1] == set()
+    assert files[0] == list_files(tmp_path / "alone")
+    assert files[0] == {"1.pel", "2.pel", "log.csv", "backup/training.pel", "board/train/", "board/validation/"}
+    assert printed[1] == ""
+    for text in ("Epoch 1/9", "saved", "early stopping", "loss "):
+        assert text in printed[0]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_rank_0_deletes_the_checkpoint(tmp_path: Path, join_group: Callable[..., None], rank: int) -> None:
+    backup = callbacks.BackupAndRestore(tmp_path)
+    for path in (backup.path, backup.previous_path):
+        path.write_bytes(b"")
+    join_group(rank)
+    backup.set_model(make_small())
+    backup.model.history = callbacks.History()
+    backup.on_train_end()
+    assert [path.exists() for path in (backup.path, backup.previous_path)] == [bool(rank)] * 2
+
+
+class Stop(Exception):
+    """Ends a process of a group when it has told the others its values."""
+
+
+def test_ranks_that_differ_are_refused(join_group: Callable[..., None]) -> None:
+    (x, y), told = data(), []
+
+    def tell(own: np.ndarray) -> np.ndarray:
+        told.append(own)
+        raise Stop
+
+    def sweep(**options: Any) -> Any:
+        return pel.sweep(lambda: make_small(), x, y, batch_size=25, **options)
+
+    model_with_a_step = make_small()
+    model_with_a_step.run.step = 1
+    trials: dict[str, list[Callable[[], Any]]] = {
+        "weights and random streams": [lambda: fit(make_small(2), x, y)],
+        "data": [lambda: fit(make_small(), x, y[::-1]), lambda: fit(make_small(), x + 1, y)],
+        "settings of fit": [
+            lambda: fit(make_small(), x, y, epochs=4),
+            lambda: fit(make_small(), x, y, batch_size=10),
+            lambda: fit(make_small(), x, y, validation_freq=2),
+        ],
+        "seed of the sample orders": [lambda: fit(make_small(), x, y, seed=6)],
+        "position in the run": [lambda: fit(model_with_a_step, x, y)],
+    }
+    join_group(0, gather=tell)
+    with pytest.raises(Stop):
+        fit(make_small(), x, y)
+    join_group(1, gather=lambda own: np.stack([told[0], own]))
+    for name, calls in trials.items():
+        for call in calls:
+            message = f"Expected the same {name} in all processes. Received: process 1 differs from process 0"
+            with pytest.raises(pel.DistributionError, match=message):
+                call()
+    told.clear()
+    join_group(0, gather=tell)
+    with pytest.raises(Stop):
+        sweep(epochs=2)
+    join_group(1, gather=lambda own: np.stack([told[0], own]))
+    for options in ({"epochs": 3}, {"epochs": 2, "seed": 1}, {"epochs": 2, "shuffle": False}):
+        with pytest.raises(pel.DistributionError, match="the same trials and settings of the sweep in all processes"):
+            sweep(**options)
+
+
+def test_ranks_take_equal_batches_of_a_stream(join_group: Callable[..., None]) -> None:
+    alone = fit(make_small(), Batches(), batch_size=None, epochs=2)
+    join_group(1)
+    assert fit(make_small(), Batches(), batch_size=None, epochs=2) == alone
+
+
+def test_the_number_of_stacked_batches_does_not_depend_on_timing() -> None:
+    batch = ArrayDataset([np.zeros((2, 3), "float32")], [], [], [])
+
+    class Slow:
+        """Has a batch ready only for those who wait."""
+
+        def get(self, wait: bool = True) -> Any:
+            return batch if wait else None
+
+    count = iterator_source.MAX_STACKED_DISTRIBUTED
+    assert len(iterator_source.take_equal_batches(Slow(), None, None, wait=False)[0]) == 1
+    assert len(iterator_source.take_equal_batches(Slow(), None, None, wait=True)[0]) == count
+    assert len(iterator_source.take_equal_batches(Slow(), batch, lambda: 3, wait=True)[0]) == 3
+
+
+def test_ranks_that_divide_the_parameters_cannot_return_to_a_step(
+    four_devices: None, join_group: Callable[..., None]
+) -> None:
+    join_group(0)
+    model = make_small()
+    model.fit(*data(), batch_size=25, verbose=0, devices=1, shard="parameters")
+    with pytest.raises(pel.StateError, match="several processes divide the parameters, and each has its part only"):
+        model.history.at(1)
+
+
+@pytest.mark.slow
 def test_two_processes_agree_with_one_and_only_rank_0_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     processes_of_two = start_processes(tmp_path, 2, "train_with_files")
     (tmp_path / "alone").mkdir()

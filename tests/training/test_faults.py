@@ -19,16 +19,19 @@ import pytest
 import pellucid as pel
 from pellucid import callbacks, nn
 from pellucid.graph.errors import TrainingWarning
+from pellucid.run.interrupts import SigtermHandler
 from pellucid.run.native.compiler import find_compiler
 from pellucid.saving.container import read_container
+from pellucid.training.array_source import ArraySource
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 
 @pytest.fixture(autouse=True)
-def default_sigterm():
+def default_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start with the default handler: after a test of several processes, JAX's handler is in place."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(SigtermHandler, "ends_process", False)  # restored at the end
 
 
 PROGRAM = """
@@ -46,7 +49,7 @@ def train(folder: Any = None, epochs: int = 4, save_freq: Any = "epoch", slow: f
     nn.set_random_seed(1)
     model = pel.Sequential([nn.Input((4,)), nn.Dense(6, "tanh"), nn.Dropout(0.2), nn.Dense(1)])
     model.compile(pel.optimizers.SGD(0.02, momentum=0.9), "mse")
-    x = np.random.default_rng(0).normal(size=(150, 4)).astype("float32")
+    x = np.random.default_rng(0).normal(size=(160, 4)).astype("float32")
     used: list[Any] = [callbacks.BackupAndRestore(folder, save_freq)] if folder else []
     used.append(callbacks.LambdaCallback(on_test_end=lambda logs: time.sleep(slow), **hooks))
     model.fit(x, x[:, :1], batch_size=16, epochs=epochs, seed=3, verbose=0, callbacks=used, validation_split=0.2)
@@ -67,6 +70,76 @@ def list_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.fixture(scope="module")
+def uninterrupted() -> str:
+    """The weights after four epochs without interruption."""
+    return train()
+
+
+def check_sigterm(folder: Path, uninterrupted: str, **hooks: Any) -> None:
+    """Train until SIGTERM comes, when no backup is due, and resume from the backup that it has caused."""
+    with pytest.raises(SystemExit) as ended:
+        train(folder / "backup", save_freq=10**9, **hooks)
+    assert ended.value.code == 143
+    assert SigtermHandler.ends_process
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert list_files(folder / "backup") == ["training.pel"]
+    check_resumed(folder / "backup", uninterrupted)
+    assert list_files(folder / "backup") == []
+
+
+def check_resumed(backup: Path, uninterrupted: str) -> None:
+    """Train the steps that the backup lacks, of four epochs of eight steps."""
+    saved = int(read_container(backup / "training.pel", "a training state")[1]["run/step"])
+    rest: list[int] = []
+    assert train(backup, on_train_batch_end=lambda batch, logs: rest.append(batch)) == uninterrupted
+    assert 0 < len(rest) == 32 - saved < 32
+
+
+def test_sigterm_in_an_epoch_saves_a_last_snapshot(tmp_path: Path, uninterrupted: str) -> None:
+    steps = []
+
+    def end(batch: int, logs: Any) -> None:
+        steps.append(batch)
+        if len(steps) == 11:
+            signal.raise_signal(signal.SIGTERM)
+
+    check_sigterm(tmp_path, uninterrupted, on_train_batch_end=end)
+    assert steps[:11] == [*range(8), 0, 1, 2]
+
+
+def test_sigterm_between_a_step_and_its_count_waits_for_the_count(
+    tmp_path: Path, uninterrupted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_steps = ArraySource.run_steps
+
+    def run_with_signals(self: Any, *args: Any) -> Any:
+        for number, steps in enumerate(run_steps(self, *args)):
+            if not SigtermHandler.ends_process and number == 0:
+                signal.raise_signal(signal.SIGTERM)
+            yield steps
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArraySource, "run_steps", run_with_signals)
+        check_sigterm(tmp_path, uninterrupted)
+
+
+def test_a_second_sigterm_during_the_last_snapshot_is_not_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it ends the process at once."""
+    handlers = []
+
+    def save(self: Any) -> None:
+        handlers.append(signal.getsignal(signal.SIGTERM))
+
+    monkeypatch.setattr(callbacks.BackupAndRestore, "save_interrupted", save)
+    with pytest.raises(SystemExit):
+        train(tmp_path, on_train_batch_end=lambda batch, logs: signal.raise_signal(signal.SIGTERM))
+    assert handlers == [signal.SIG_DFL]
+
+
+@pytest.mark.slow
 def test_sigterm_saves_a_last_snapshot(tmp_path: Path) -> None:
     """No epoch and no batch is due before the signal: the only backup is that of the signal."""
     with start(tmp_path, 2_000_000, save_freq=10**9) as process:
@@ -196,7 +269,7 @@ def test_a_handler_of_the_user_stays(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_fit_with_path_and_advice_and_keeps_the_last_backup(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, uninterrupted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsync, writes = os.fsync, []
 
@@ -212,7 +285,7 @@ def test_a_full_disk_stops_fit_with_path_and_advice_and_keeps_the_last_backup(
             train(tmp_path)
     assert list_files(tmp_path) == ["training.pel"]
     assert int(read_container(tmp_path / "training.pel", "a training state")[1]["run/step"]) == 16
-    assert train(tmp_path) == train()
+    check_resumed(tmp_path, uninterrupted)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

@@ -59,13 +59,20 @@ def start(model: pel.Sequential) -> list[np.ndarray]:
     return model.get_weights()
 
 
+@pytest.fixture(scope="module")
+def of_arrays(model: pel.Sequential, start: list[np.ndarray]) -> tuple[dict[str, list[float]], list[np.ndarray]]:
+    """The history and the weights after a fit of arrays."""
+    model.set_weights(start)
+    return model.fit(X, Y, batch_size=8, epochs=3, shuffle=False).history, model.get_weights()
+
+
 @pytest.mark.parametrize(
     "make", [Restarting, Items, lambda: make_list_loader(iterate_batches())], ids=["iterable", "items", "loader"]
 )
-def test_batches_give_the_same_steps_as_arrays(model: pel.Sequential, start: list[np.ndarray], make: Any) -> None:
-    model.set_weights(start)
-    wanted = model.fit(X, Y, batch_size=8, epochs=3, shuffle=False).history
-    weights = model.get_weights()
+def test_batches_give_the_same_steps_as_arrays(
+    model: pel.Sequential, start: list[np.ndarray], of_arrays: Any, make: Any
+) -> None:
+    wanted, weights = of_arrays
     model.set_weights(start)
     source = make()
     found = model.fit(source, epochs=3).history
@@ -75,7 +82,7 @@ def test_batches_give_the_same_steps_as_arrays(model: pel.Sequential, start: lis
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
     if isinstance(source, Items):
         assert source.ends == 3
-    assert model.evaluate(source) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+    assert model.evaluate(source) == pytest.approx(model.evaluate(X, Y, batch_size=8), rel=1e-5)
 
 
 def test_a_loader_of_unknown_length(model: pel.Sequential, start: list[np.ndarray]) -> None:
@@ -87,7 +94,7 @@ def test_a_loader_of_unknown_length(model: pel.Sequential, start: list[np.ndarra
 
     model.set_weights(start)
     assert model.fit(Loader(), epochs=2).epoch == [0, 1]
-    assert model.evaluate(Loader()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+    assert model.evaluate(Loader()) == pytest.approx(model.evaluate(X, Y, batch_size=8), rel=1e-5)
 
 
 def make_list_loader(made: Iterator[Any]) -> Any:
@@ -136,27 +143,29 @@ def test_batches_of_several_sizes(model: pel.Sequential, start: list[np.ndarray]
 
     with pytest.warns(TrainingWarning, match=r"ended after 4 of 9 batches of epoch 1, and training stops"):
         model.fit(iter(parts), steps_per_epoch=9, epochs=2)
-    assert model.evaluate(Parts()) == pytest.approx(model.evaluate(X, Y), rel=1e-5)
+    assert model.evaluate(Parts()) == pytest.approx(model.evaluate(X, Y, batch_size=8), rel=1e-5)
 
 
 def test_batches_may_have_sample_weights(model: pel.Sequential) -> None:
     w = np.arange(40, dtype="float32")
     streamed = model.evaluate((X[i : i + 8], Y[i : i + 8], w[i : i + 8]) for i in range(0, 40, 8))
-    assert streamed == pytest.approx(model.evaluate(X, Y, sample_weight=w), rel=1e-5)
-    assert streamed[0] > 2 * model.evaluate(X, Y)[0]
+    assert streamed == pytest.approx(model.evaluate(X, Y, batch_size=8, sample_weight=w), rel=1e-5)
+    assert streamed[0] > 2 * model.evaluate(X, Y, batch_size=8)[0]
 
 
 def test_validation_may_be_streamed(model: pel.Sequential) -> None:
-    history = model.fit(X, Y, validation_data=Restarting(), batch_size=40).history
-    assert history["val_loss"][0] == pytest.approx(model.evaluate(X, Y)[0], rel=1e-5)
-    assert np.isfinite(model.fit(X, Y, validation_data=Restarting(), validation_steps=2).history["val_loss"][0])
+    history = model.fit(X, Y, validation_data=Restarting(), batch_size=8).history
+    assert history["val_loss"][0] == pytest.approx(model.evaluate(X, Y, batch_size=8)[0], rel=1e-5)
+    assert np.isfinite(
+        model.fit(X, Y, batch_size=8, validation_data=Restarting(), validation_steps=2).history["val_loss"][0]
+    )
 
 
 def test_a_shorter_validation_begins_with_the_first_batch(model: pel.Sequential) -> None:
     rate, model.optimizer.learning_rate = model.optimizer.learning_rate, 0.0
-    history = model.fit(X, Y, epochs=3, validation_data=Restarting(), validation_steps=2).history
+    history = model.fit(X, Y, batch_size=8, epochs=3, validation_data=Restarting(), validation_steps=2).history
     model.optimizer.learning_rate = rate
-    assert history["val_loss"] == pytest.approx([model.evaluate(X[:16], Y[:16])[0]] * 3, rel=1e-5)
+    assert history["val_loss"] == pytest.approx([model.evaluate(X[:16], Y[:16], batch_size=8)[0]] * 3, rel=1e-5)
 
 
 def test_predictions_of_a_stream(model: pel.Sequential) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -40,6 +39,18 @@ def make() -> pel.Sequential:
     return model
 
 
+def make_small(dropout: float = 0.3) -> pel.Sequential:
+    """Return a model with a trained and a frozen kernel that are divided, and random numbers."""
+    nn.set_random_seed(1)
+    frozen = nn.Dense(64)
+    layers = [nn.Input((16,)), nn.Dense(64, "tanh"), nn.Dropout(dropout), nn.Dense(64, "tanh"), frozen, nn.Dense(3)]
+    model = pel.Sequential(layers)
+    frozen.trainable = False
+    loss = pel.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(pel.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["accuracy"])
+    return model
+
+
 def fit(model: pel.Sequential, *given: Any, **settings: Any) -> dict[str, Any]:
     """Train a model, and return its history and a sample of its weights: pipes between processes are small."""
     history = model.fit(*(given or data()), **{"epochs": 3, "batch_size": 9, "seed": 5, **settings})
@@ -54,6 +65,8 @@ class Memory(callbacks.Callback):
     """Records the bytes of parameters and optimizer slots on each device of this process, after the validation."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        import jax
+
         values = [v.storage for v in self.model.state().values()]
         self.arrays = [v for v in values if isinstance(v, jax.Array)]
         counter: Counter[int] = Counter()
@@ -70,22 +83,29 @@ def count_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], device_count: int)
     return int(np.prod(shape)) * dtype.itemsize // (device_count if divided else 1)
 
 
-def train(**placement: Any) -> dict[str, Any]:
+def train(folder: Path = Path(), **placement: Any) -> dict[str, Any]:
     """Train with validation and restored weights, and return everything that can be read from the model."""
     memory, model = Memory(), make()
     stopping = callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
     found = fit(model, validation_split=0.2, epochs=20, callbacks=[memory, stopping], **placement)
+    return found | read_model(model, memory, folder, **placement)
+
+
+def read_model(
+    model: pel.Sequential, memory: Memory, folder: Path, batch_size: int = 9, **placement: Any
+) -> dict[str, Any]:
+    """Return everything that can be read from a trained model."""
     x, _ = data()
-    model.save(name := f"{len(placement)}.pel")
-    return found | {
+    model.save(name := folder / f"{len(placement)}.pel")
+    return {
         "bytes": memory.bytes,
         "expected": memory.expected,
         "total": memory.total,
-        "predicted": model.predict(x, batch_size=9, **placement).tolist(),
+        "predicted": model.predict(x, batch_size=batch_size, **placement).tolist(),
         "on_one": model.predict(x).tolist(),
         "loaded": sample(pel.load_model(name)),
         "summary": str(model.summary()),
-        "entered": sample(model.history.at(7)),
+        "entered": sample(model.history.at(5)),
     }
 
 
@@ -137,35 +157,62 @@ def run_functions() -> dict[str, Any]:
 def train_on_eight() -> dict[str, Any]:
     """Run everything that eight devices of one process are tested with."""
     fit(make(), epochs=1, callbacks=[copied := Memory()], devices="all")
-    found = {"one": train(), "copied": copied.bytes, "divided": train(**SHARDED)}
+    found = {"one": train(), "copied": copied.bytes, "whole": copied.total, "divided": train(**SHARDED)}
     return found | {"functions": run_functions()}
 
 
-@pytest.fixture(scope="module")
-def on_eight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Results of a process with eight devices."""
-    folder = tmp_path_factory.mktemp("eight")
-    (found,) = collect_results(start_processes(folder, 1, "train_on_eight", devices=8, module=__file__))
-    return dict(found)
+def train_on_four(folder: Path) -> dict[str, Any]:
+    """Run the same with a small network on four devices: batches that they divide, and a last one that they do not."""
+
+    def run(**placement: Any) -> dict[str, Any]:
+        memory, model = Memory(), make_small()
+        stopping = callbacks.EarlyStopping("loss", min_delta=10, patience=1, restore_best_weights=True)
+        x, y = data()
+        found = fit(model, x[:34], y[:34], batch_size=16, epochs=9, callbacks=[memory, stopping], **placement)
+        return found | read_model(model, memory, folder, 20, **placement)
+
+    x, y = data()
+    fit(make_small(0), x[:20], y[:20], batch_size=20, epochs=1, callbacks=[copied := Memory()], devices="all")
+    found = {"one": run(), "copied": copied.bytes, "whole": copied.total, "divided": run(**SHARDED)}
+    return found | {"functions": run_functions()}
 
 
-def test_divided_parameters_have_the_results_of_one_device(on_eight: dict[str, Any]) -> None:
-    one, divided = on_eight["one"], on_eight["divided"]
+@pytest.fixture(scope="module", params=[4, pytest.param(8, marks=pytest.mark.slow)])
+def on_devices(
+    request: pytest.FixtureRequest, use_four_devices: Any, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Results of four devices of this process, or of eight of another one."""
+    folder = tmp_path_factory.mktemp("devices")
+    if request.param == 8:
+        (found,) = collect_results(start_processes(folder, 1, "train_on_eight", devices=8, module=__file__))
+        return {**found, "count": 8}
+    with pytest.MonkeyPatch.context() as patch:
+        use_four_devices(patch)
+        return train_on_four(folder) | {"count": 4}
+
+
+def test_divided_parameters_have_the_results_of_one_device(on_devices: dict[str, Any]) -> None:
+    one, divided = on_devices["one"], on_devices["divided"]
     check_same(divided, one)
-    assert 1 < len(one["epochs"]) < 20  # the weights of an earlier epoch are restored
+    assert 1 < len(one["epochs"]) < (20 if on_devices["count"] == 8 else 3)  # the weights of an epoch are restored
     for name in ("predicted", "on_one"):
         np.testing.assert_allclose(divided[name], one[name], rtol=5e-4, atol=1e-5)
     for a, b in zip(divided["entered"], one["entered"], strict=True):
         np.testing.assert_allclose(a, b, rtol=5e-4, atol=1e-5)
     assert divided["loaded"] == divided["weights"]
-    assert divided["summary"] == one["summary"]
+    assert divided["summary"].partition("\n")[2] == one["summary"].partition("\n")[2]  # the name has a number
 
 
-def test_memory_per_device_falls_in_proportion(on_eight: dict[str, Any]) -> None:
-    divided = on_eight["divided"]
-    assert on_eight["copied"] == [divided["total"]] * 8
-    assert divided["bytes"] == [divided["expected"]] * 8
-    assert divided["expected"] < divided["total"] / 3  # small parameters are copied
+def test_memory_per_device_falls_in_proportion(on_devices: dict[str, Any]) -> None:
+    divided, count = on_devices["divided"], on_devices["count"]
+    assert on_devices["copied"] == [on_devices["whole"]] * count
+    assert divided["bytes"] == [divided["expected"]] * count
+    if count == 8:
+        assert divided["total"] == on_devices["whole"]
+        assert divided["expected"] < divided["total"] / 3  # small parameters are copied
+    else:
+        large = 3 * 64 * 64 * 4  # bytes of two kernels and the slot of one; all others are copied
+        assert divided["total"] - divided["expected"] == large * 3 // 4
 
 
 @pytest.mark.slow
@@ -178,15 +225,22 @@ def test_a_checkpoint_does_not_depend_on_the_division(tmp_path: Path) -> None:
     np.testing.assert_allclose(*found["evaluated"], rtol=1e-5)
 
 
-def test_functions_divide_updated_and_trainable_variables(on_eight: dict[str, Any]) -> None:
-    found = on_eight["functions"]
+def test_functions_divide_updated_and_trainable_variables(on_devices: dict[str, Any]) -> None:
+    found, rows = on_devices["functions"], 96 // on_devices["count"]
     for name, values in found["one"].items():
         np.testing.assert_allclose(found["all"][name], values, rtol=2e-4, atol=2e-6)
     assert found["all"]["loaded"] == found["all"]["next"]
-    assert found["shapes"] == [[12, 64], [12, 64], [96, 96]]
+    assert [list(shape) for shape in found["shapes"]] == [[rows, 64], [rows, 64], [96, 96]]
     assert found["collectives"]["all-gather"] == 1  # the parameter; each device updates its part of the slot
     assert found["collectives"]["all-to-all"] == 0 < found["collectives"]["all-reduce"]
     np.testing.assert_allclose(found["members"], [found["member"]] * 8, rtol=1e-5)
+
+
+def test_any_devices_evaluate_like_one(four_devices: None) -> None:
+    model, (x, y) = make_small(), data()
+    expected = model.evaluate(x, y)
+    placement: dict[str, Any] = {"devices": [1, "cpu:3"], "shard": "parameters"}
+    np.testing.assert_allclose(model.evaluate(x, y, batch_size=30, **placement), expected, rtol=1e-5)
 
 
 class Weights(callbacks.Callback):
@@ -307,7 +361,9 @@ def test_what_cannot_be_divided_is_refused(settings: dict[str, Any], message: st
 
 
 def test_a_single_device_has_everything() -> None:
-    assert fit(make(), **SHARDED) == fit(make())
+    x, y = data()
+    results = [fit(make_small(0), x, y, batch_size=30, **placement) for placement in (SHARDED, {})]
+    assert results[0] == results[1]
     w, v = pel.shared(np.ones(5000), "w"), pel.vector("v")
     function = pel.function([v], (w * v).sum(), **SHARDED)
     assert (function.shard, function.copy(mode="numpy").shard) == ("parameters", None)

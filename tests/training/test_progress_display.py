@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 import pellucid as pel
+from pellucid import progress
 from pellucid.run import compilation_notice
 from pellucid.run.compilation_notice import listen_to_compilations
 from pellucid.training import progress_display
@@ -29,6 +31,17 @@ def test_nothing_is_shown_without_a_terminal(data: Data, make: Make, capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_application_that_runs_is_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    monkeypatch.setitem(sys.modules, "marimo", None)
+    assert not progress.is_jupyter_kernel()
+    for initialized in (False, True):
+        application = SimpleNamespace(initialized=lambda initialized=initialized: initialized)
+        monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", SimpleNamespace(IPKernelApp=application))
+        assert progress.is_jupyter_kernel() is initialized
+
+
+@pytest.mark.slow
 def test_only_a_running_kernel_is_a_notebook() -> None:
     code = "import ipykernel.kernelapp as k; from pellucid import progress as d; "
     code += "print(d.is_jupyter_kernel()); k.IPKernelApp.instance(); print(d.is_jupyter_kernel())"
@@ -164,6 +177,28 @@ except KeyboardInterrupt as stop:
 """
 
 
+def test_ctrl_c_keeps_finished_epochs(data: Data, make: Make) -> None:
+    model = make()
+    before = model.get_weights()
+    steps: list[int] = []
+
+    def end(batch: int, logs: object) -> None:
+        steps.append(batch)
+        if len(steps) == 13:  # an epoch has five steps
+            signal.raise_signal(signal.SIGINT)
+
+    interrupt = pel.callbacks.LambdaCallback(on_train_batch_end=end)
+    with pytest.raises(pel.Interrupted) as stop:
+        model.fit(*data, epochs=10**6, callbacks=[interrupt], verbose=0)
+    assert stop.value.history is model.history
+    assert model.history.epoch == [0, 1]
+    assert len(model.history.history["loss"]) == 2
+    assert 12 <= stop.value.steps <= 13
+    assert not np.array_equal(before[0], model.get_weights()[0])
+    assert model.fit(*data, epochs=1, verbose=0).epoch == [0]
+
+
+@pytest.mark.slow
 def test_ctrl_c_ends_training_and_keeps_finished_epochs() -> None:
     process = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

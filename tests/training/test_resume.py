@@ -20,58 +20,84 @@ class Stop(Exception):
 
 
 class CopyState(callbacks.Callback):
-    """Copies the state of a run after a step, and ends the run after a later one."""
+    """Copies the state of a run after some steps, and ends the run one step later."""
 
     batch_interval = 1  # type: ignore[assignment]
 
-    def __init__(self, keep: int, kill: int) -> None:
-        self.keep, self.kill = keep, kill
-        self.values: dict[str, Any] = {}
+    def __init__(self, *steps: int) -> None:
+        self.steps = steps
+        self.copies: dict[int, tuple[dict[str, Any], Any]] = {}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.model.step == self.keep:
-            self.values = {path: shared.get_value() for path, shared in self.model.state().items()}
-            self.run = self.model.run.get_state()
-        if self.model.step == self.kill:
+        if self.model.step in self.steps:
+            values = {path: shared.get_value() for path, shared in self.model.state().items()}
+            self.copies[self.model.step] = values, self.model.run.get_state()
+        if self.model.step > max(self.steps):
             raise Stop
 
 
 class RestoreState(callbacks.Callback):
     """Restores a run."""
 
-    def __init__(self, copy: CopyState) -> None:
-        self.copy = copy
+    def __init__(self, values: dict[str, Any], run: Any) -> None:
+        self.values, self.run = values, run
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         state = self.model.state()
-        assert set(state) == set(self.copy.values)
+        assert set(state) == set(self.values)
         for path, shared in state.items():
-            shared.set_value(self.copy.values[path])
-        self.model.run.set_state(self.copy.run)
+            shared.set_value(self.values[path])
+        self.model.run.set_state(self.run)
 
 
-@pytest.mark.parametrize(("batch", "step"), [(25, 7), (25, 17), (160, 2)])
-def test_a_run_resumed_at_any_step_is_bit_identical(data: Data, make: Make, batch: int, step: int) -> None:
-    uninterrupted = make(0.3, optimizer=SGD(0.2, momentum=0.5))
-    history = uninterrupted.fit(*data, batch_size=batch, epochs=4, seed=7).history
-    interrupted = make(0.3, optimizer=SGD(0.2, momentum=0.5))
-    copy = CopyState(step, step + 1)
-    with pytest.raises(Stop):
-        interrupted.fit(*data, batch_size=batch, epochs=4, seed=7, callbacks=[copy])
-    nn.set_random_seed(99)
-    resumed = pel.Sequential([nn.Input((2,)), *(layer.clone() for layer in interrupted.layers)])
-    resumed.compile(SGD(0.1, momentum=0.5), interrupted.compile_config.loss, metrics=["accuracy"])
-    remainder = resumed.fit(*data, batch_size=batch, epochs=4, seed=1, callbacks=[RestoreState(copy)])
+def fit(model: pel.Sequential, batch: int, seed: int, **options: Any) -> callbacks.History:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2)).astype("float32")
+    return model.fit(x, (x[:, 0] > x[:, 1]).astype("int32"), batch_size=batch, epochs=4, seed=seed, **options)
+
+
+def make_network(rate: float, seed: int) -> pel.Sequential:
+    nn.set_random_seed(seed)
+    model = pel.Sequential([nn.Input((2,)), nn.Dropout(0.3), nn.Dense(3, "tanh"), nn.Dense(2, "softmax")])
+    model.compile(SGD(rate, momentum=0.5), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+RUNS = {25: (4, 10), 80: (2,)}
+"""Steps after which runs with a batch size are resumed: between two epochs, in the middle of one, with full batches."""
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[int, tuple[pel.Sequential, CopyState]]:
+    """An uninterrupted run, and copies of the states of an interrupted one, for each batch size."""
+    found = {}
+    for batch, steps in RUNS.items():
+        uninterrupted, copy = make_network(0.2, 3), CopyState(*steps)
+        fit(uninterrupted, batch, 7)
+        with pytest.raises(Stop):
+            fit(make_network(0.2, 3), batch, 7, callbacks=[copy])
+        found[batch] = uninterrupted, copy
+    return found
+
+
+@pytest.mark.parametrize(("batch", "step"), [(batch, step) for batch, steps in RUNS.items() for step in steps])
+def test_a_run_resumed_at_any_step_is_bit_identical(
+    runs: dict[int, tuple[pel.Sequential, CopyState]], batch: int, step: int
+) -> None:
+    uninterrupted, copy = runs[batch]
+    history, resumed = uninterrupted.history.history, make_network(0.1, 99)
+    remainder = fit(resumed, batch, 1, callbacks=[RestoreState(*copy.copies[step])])
     assert resumed.step == uninterrupted.step
     for a, b in zip(resumed.get_weights(), uninterrupted.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     # The metrics of the interrupted epoch include the batches before the interruption.
+    assert 1 <= len(remainder.epoch) <= 4
     assert remainder.history["loss"] == history["loss"][-len(remainder.epoch) :]
     assert remainder.history["accuracy"] == history["accuracy"][-len(remainder.epoch) :]
 
 
 def test_initial_epoch_continues_a_run(data: Data, make: Make) -> None:
-    uninterrupted, parts = make(0.2), make(0.2)
+    uninterrupted, parts = make(), make()
     history = uninterrupted.fit(*data, epochs=4, seed=3)
     first = parts.fit(*data, epochs=1, seed=3)
     second = parts.fit(*data, epochs=4, initial_epoch=1, seed=3)

@@ -1,8 +1,11 @@
 """Sweeps in worker processes: results, errors, interrupts and the choice of the backend of joblib."""
 
 import os
+import pickle
 import sys
+from dataclasses import replace
 
+import cloudpickle
 import joblib
 import numpy as np
 import pytest
@@ -14,18 +17,19 @@ from pellucid.run import jax_runtime
 from pellucid.training.sweeps import joblib_workers
 from pellucid.training.sweeps.trials import TrialChoice
 
-X, Y = moons(60, seed=1)
-HOW = {"epochs": 4, "batch_size": 16, "verbose": 0}
+HOW = {"epochs": 2, "batch_size": 10, "verbose": 0}
+WORKER = "PELLUCID_TEST_WORKER"
+"""Environment variable that is set while a task runs in `InlineParallel`."""
 
 
 def make_builder(failing_in_workers=False):
     parent = os.getpid()
 
-    def build(activation, rate, hidden=3):
-        is_worker = os.getpid() != parent
+    def build(activation, rate, hidden=2, dropout=0.0):
+        is_worker = os.getpid() != parent or "PELLUCID_TEST_WORKER" in os.environ
         if failing_in_workers and is_worker:
             raise ArithmeticError("only in workers")
-        layers = [nn.Input((2,)), nn.Dense(hidden, activation), nn.Dropout(0.2), nn.Dense(2, activation="softmax")]
+        layers = [nn.Input((2,)), nn.Dense(hidden, activation), nn.Dropout(dropout), nn.Dense(2, activation="softmax")]
         model = pel.Sequential(layers)
         # Workers get the values of this process, as if they were random.
         optimizer = nn.optimizers.Adam(rate + is_worker)
@@ -35,19 +39,51 @@ def make_builder(failing_in_workers=False):
     return build
 
 
-SETTINGS = {"rate": [0.1, 0.2], "activation": ["tanh", "relu", "sigmoid"], "seed": [0, 3]}
+VALIDATION = moons(6, seed=2)
+SETTINGS = {"rate": [0.1, 0.2], "activation": ["tanh", "relu"]}
+ONE = {"rate": 0.1, "activation": "tanh"}
 
 
 def sweep(build=None, **options):
-    return pel.sweep(build or make_builder(), X, Y, **{**SETTINGS, **HOW, **options})
+    return pel.sweep(build or make_builder(), *moons(20, seed=1), **{**SETTINGS, **HOW, **options})
+
+
+class InlineParallel:
+    """Replaces `joblib.Parallel`: runs pickled tasks in this process, the last one first, as if in worker processes."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def __call__(self, calls):
+        for train, (task,), _ in reversed(list(calls)):
+            function, sent = pickle.loads(cloudpickle.dumps((train, replace(task, process="another"))))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(WORKER, "1")
+                yield pickle.loads(pickle.dumps(function(sent)))
+
+
+@pytest.fixture
+def inline_workers(monkeypatch):
+    """Run the tasks of sweeps in this process, and record how joblib is called."""
+    calls = []
+
+    def start(**options):
+        calls.append(options)
+        return InlineParallel(**options)
+
+    monkeypatch.setattr(joblib, "Parallel", start)
+    return calls
 
 
 @pytest.fixture(scope="module", autouse=True)
 def executor():
+    """End the workers of the slow tests."""
     yield
-    from joblib.externals.loky import get_reusable_executor
+    if "joblib.externals.loky" in sys.modules:
+        from joblib.externals.loky import reusable_executor
 
-    get_reusable_executor().shutdown(wait=True)
+        if reusable_executor._executor is not None:
+            reusable_executor._executor.shutdown(wait=True)
 
 
 def get_bits(found):
@@ -55,21 +91,51 @@ def get_bits(found):
     return [str(t) for t in found.trials], {k: v.tobytes() for k, v in found.curves.items()}, state
 
 
+@pytest.mark.parametrize("how", [{"initial_epoch": 1, "epochs": 3}, {"shuffle": False}], ids=str)
+def test_tasks_compute_the_bits_of_one_process(inline_workers, how):
+    options = {"rows": [np.arange(20), np.arange(20)[::-1]], "rate": [0.1], **how}
+    calls = []
+    alone = sweep(**options)
+    assert inline_workers == []
+    found = sweep(**options, n_jobs=2, progress=lambda *a: calls.append((a[0], a[1], a[2][0].settings["activation"])))
+    assert found.programs == 2
+    assert get_bits(found) == get_bits(alone)
+    assert found.backends == alone.backends != []
+    assert calls == [(1, 2, "relu"), (2, 2, "tanh")]
+    assert inline_workers == [
+        {
+            "n_jobs": 2,
+            "prefer": "processes",
+            "batch_size": 1,
+            "pre_dispatch": "all",
+            "return_as": "generator_unordered",
+        }
+    ]
+    assert [t.model.optimizer.iterations.get_value() for t in found.trials] == [4] * 4
+
+
+@pytest.mark.slow
 def test_workers_compute_the_bits_of_one_process():
     options = {
         "validation_data": moons(20, seed=2),
-        "rows": [np.arange(40), np.arange(20, 60)],
+        "rows": [np.arange(20), np.arange(10, 30)],
+        "activation": ["tanh", "relu", "sigmoid"],
+        "dropout": 0.2,
+        "seed": [0, 3],
+        "epochs": 4,
+        "batch_size": 16,
     }
+    x, y = moons(30, seed=1)
     calls = []
-    alone = sweep(**options)
-    found = sweep(**options, n_jobs=2, progress=lambda *a: calls.append((a[0], a[1], len(a[2]))))
+    settings = {**SETTINGS, **HOW, **options}
+    alone = pel.sweep(make_builder(), x, y, **settings)
+    found = pel.sweep(make_builder(), x, y, **settings, n_jobs=2, progress=lambda *a: calls.append((a[0], a[1])))
     assert found.programs == 3
     assert get_bits(found) == get_bits(alone)
     assert found.backends == alone.backends
-    assert calls == [(1, 4, 8), (2, 4, 8), (4, 4, 8)]
-    assert [t.model.optimizer.iterations.get_value() for t in found.trials] == [12] * 24
-    before = [trial.model.evaluate(X, Y, verbose=0)[0] for trial in found.trials]
-    assert before == [trial.model.evaluate(X, Y, verbose=0)[0] for trial in alone.trials]
+    assert calls == [(1, 4), (2, 4), (4, 4)]
+    before = [trial.model.evaluate(x, y, verbose=0)[0] for trial in found.trials]
+    assert before == [trial.model.evaluate(x, y, verbose=0)[0] for trial in alone.trials]
 
 
 def test_the_context_of_joblib_chooses_workers(monkeypatch):
@@ -85,10 +151,11 @@ def test_the_context_of_joblib_chooses_workers(monkeypatch):
         sweep()
     with pytest.raises(pel.Interrupted):
         sweep(n_jobs=8)
-    assert found == [2, 3]
-    assert len(sweep(n_jobs=1)) == 12
-    assert len(sweep(n_jobs=2, activation="relu")) == 4  # one program
-    assert found == [2, 3]
+    assert found == [2, 2]
+    assert len(sweep(n_jobs=2, activation="relu")) == 2  # one program
+    assert found == [2, 2]
+    assert joblib_workers.count_workers(1, None, 3) == 1
+    assert joblib_workers.count_workers(-1, None, 10**6) == joblib.effective_n_jobs(-1)
 
 
 def test_joblib_is_imported_only_for_workers(monkeypatch):
@@ -110,13 +177,16 @@ def refuse_joblib(importer):
 
 @pytest.mark.parametrize("wrong", [0, 1.5, "2", True])
 def test_a_wrong_number_of_jobs_is_an_error(wrong):
-    with pytest.raises(pel.OptionError, match="Expected n_jobs to be a number of processes, or -1 for one per core"):
-        sweep(n_jobs=wrong)
+    message = "Expected n_jobs to be a number of processes, or -1 for one per core"
+    with pytest.raises(pel.OptionError, match=message):
+        joblib_workers.count_workers(wrong, None, 3)
+    with pytest.raises(pel.OptionError, match=message):
+        sweep(n_jobs=wrong, **ONE)
 
 
 def test_jobs_and_devices_cannot_be_combined():
     with pytest.raises(pel.OptionError, match=r"n_jobs and devices cannot be combined.*n_jobs=2, devices='all'"):
-        sweep(n_jobs=2, devices="all")
+        sweep(n_jobs=2, devices="all", **ONE)
 
 
 @pytest.mark.parametrize(("backend", "kind"), [("threading", "threads"), ("multiprocessing", "forks")])
@@ -139,13 +209,22 @@ def test_a_builder_that_cannot_be_pickled_is_an_error():
         sweep(build_with_file, n_jobs=2)
 
 
-def test_an_error_in_a_worker_names_the_trials():
+def check_error_of_workers():
     with pytest.raises(ArithmeticError, match="only in workers") as caught:
-        sweep(make_builder(failing_in_workers=True), n_jobs=2)
+        sweep(make_builder(failing_in_workers=True), n_jobs=2, seed=[0, 3])
     notes = "\n".join(caught.value.__notes__)
     assert "in the trial of a sweep with rate=0.1" in notes
     assert "in a worker of a sweep, in the trial with rate=0.1, activation=" in notes
     assert "seed=0 and 3 more" in notes
+
+
+def test_an_error_in_a_task_names_the_trials(inline_workers):
+    check_error_of_workers()
+
+
+@pytest.mark.slow
+def test_an_error_in_a_worker_names_the_trials():
+    check_error_of_workers()
 
 
 def test_an_error_that_cannot_be_pickled_is_replaced():
@@ -159,15 +238,47 @@ def test_an_error_that_cannot_be_pickled_is_replaced():
     assert replaced.__notes__ == ["  in a worker of a sweep, in the trial with rate=0.5, seed=1"]
 
 
-def test_ctrl_c_keeps_the_finished_programs():
+def check_ctrl_c():
     def stop(done, epochs, trials):
         raise KeyboardInterrupt
 
     with pytest.raises(pel.Interrupted) as stopped:
-        sweep(n_jobs=2, progress=stop)
+        sweep(n_jobs=2, progress=stop, validation_data=VALIDATION)
     found = stopped.value.history
-    assert len(found) == 4
+    assert len(found) == 2
     assert np.isfinite(found.curves["loss"]).all()
+    return found
+
+
+def test_ctrl_c_keeps_the_finished_tasks(inline_workers):
+    found = check_ctrl_c()
+    loss, accuracy = found.trials[1].model.evaluate(*VALIDATION, verbose=0)
+    assert found.curves["val_loss"][1, -1] == pytest.approx(loss, rel=1e-5)
+    assert found.curves["val_accuracy"][1, -1] == pytest.approx(accuracy)
+    assert [trial.settings["activation"] for trial in found.trials] == ["relu", "relu"]
+    fresh = make_builder()("relu", 0.1)
+    assert all(trial.model.optimizer.iterations.get_value() == 4 for trial in found.trials)
+    assert fresh.optimizer is not found.trials[0].model.optimizer
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_finished_programs():
+    check_ctrl_c()
+
+
+def test_programs_that_take_longest_come_first(monkeypatch):
+    numbers = []
+
+    def record(**options):
+        def run(calls):
+            numbers.extend(task.number for _, (task,), _ in calls)
+            yield from ()
+
+        return run
+
+    monkeypatch.setattr(joblib, "Parallel", record)
+    sweep(rate=0.1, hidden=[1, 4], dropout=0.2, n_jobs=4)
+    assert numbers == [1, 3, 0, 2]  # the wider networks
 
 
 def test_threads_of_this_process_are_no_workers():
@@ -186,7 +297,7 @@ def test_the_context_limits_the_threads_of_workers(monkeypatch):
     monkeypatch.setattr(joblib, "Parallel", lambda **options: lambda calls: record(calls))
     with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
         sweep()
-    assert [task.threads for task in tasks] == [1, 1, 1]
+    assert [task.threads for task in tasks] == [1, 1]
     cores = jax_runtime.count_cores()
     monkeypatch.setenv("NPROC", "1")
     assert jax_runtime.count_cores() == 1

@@ -198,11 +198,11 @@ def by_pellucid(case: str) -> Values:
     return result
 
 
-def compute_all_compiled(dtype: str) -> dict[str, Values]:
-    """Compute all cases with pellucid, in one compiled program."""
+def compute_compiled(cases: list[str], dtype: str) -> dict[str, Values]:
+    """Compute cases with pellucid, in one compiled program."""
     import pellucid as pel
 
-    descents = {case: Descent(case, dtype) for case in CASES}
+    descents = {case: Descent(case, dtype) for case in cases}
     inputs = [i for descent in descents.values() for i in descent.inputs.values()]
     step = pel.function(inputs, updates=[u for descent in descents.values() for u in descent.updates.items()])
     for i in range(STEPS):

@@ -33,5 +33,5 @@ def by_pellucid(case: str) -> Values:
     name, settings, shape = CASES[case]
     w = pel.shared(draw_normal(f"{case} w", shape), "w")
     penalty = getattr(pel.nn.regularizers, name)(**settings)(w)
-    value, gradient = pel.function([], [penalty, pel.grad(penalty, w)])()
+    value, gradient = pel.function([], [penalty, pel.grad(penalty, w)], mode="numpy")()
     return {"value": value, "gradient": gradient}

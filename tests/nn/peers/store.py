@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def draw_normal(key: str, shape: tuple[int, ...], scale: float = 1.0) -> np.ndar
     return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
 
 
+@functools.cache
 def load(family: str) -> dict[str, Values]:
     """Return the golden values of a family: a dict of arrays for each case."""
     found: dict[str, Values] = {}
