@@ -107,6 +107,19 @@ def test_a_function_that_raises_is_wrong_and_its_line_is_named(capsys: Output) -
     assert lines[1] == "norm       wrong       chapter4.py, line 7: NameError: name 'undefined' is not defined"
 
 
+def test_the_line_of_a_helper_that_raises_is_named(capsys: Output) -> None:
+    Path("chapter4.py").write_text("def halve(w):\n    return w / 0\n\ndef slope(w):\n    return halve(w)\n", "utf-8")
+    assert main(["check", "chapter4.py", "slope"]) == 1
+    assert "chapter4.py, line 2: ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("body", ["...", "return ...", "result = ...\n    return result", '"""The slope."""\n    ...'])
+def test_a_function_with_an_ellipsis_is_unanswered(body: str, capsys: Output) -> None:
+    Path("chapter4.py").write_text(f"def slope(w):\n    {body}\n", "utf-8")
+    assert main(["check", "chapter4.py", "slope"]) == 0
+    assert capsys.readouterr().out.startswith("slope  unanswered")
+
+
 def test_an_error_of_the_checker_is_not_the_learners(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     def fail(answer: Any) -> CheckResult:
         raise KeyError("internal")

@@ -25,15 +25,14 @@ def classifier() -> pel.Sequential:
 def integrate_in_numpy(model: pel.Sequential, x: np.ndarray, baseline: np.ndarray, target: int) -> np.ndarray:
     """Return integrated gradients of a ReLU network with softmax, by hand and with many equal steps."""
     w1, b1, w2, b2 = (p.get_value().astype(float) for p in model.parameters)
-    total = np.zeros(x.shape)
     steps = 20_000
-    for t in (np.arange(steps) + 0.5) / steps:
-        hidden = (baseline + t * (x - baseline)) @ w1 + b1
-        scores = np.maximum(hidden, 0) @ w2 + b2
-        p = np.exp(scores - scores.max())
-        p /= p.sum()
-        d_scores = p[target] * (np.eye(4)[target] - p)
-        total += w1 @ ((hidden > 0) * (w2 @ d_scores))
+    t = (np.arange(steps)[:, None] + 0.5) / steps
+    hidden = (baseline + t * (x - baseline)) @ w1 + b1
+    scores = np.maximum(hidden, 0) @ w2 + b2
+    p = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    d_scores = p[:, [target]] * (np.eye(4)[target] - p)
+    total = ((hidden > 0) * (d_scores @ w2.T) @ w1.T).sum(axis=0)
     return (x - baseline) * total / steps
 
 
@@ -97,6 +96,18 @@ def test_squares_cover_every_pixel() -> None:
     weights = model.parameters[0].get_value()[:, 1].reshape(9, 7)
     # Of a linear network, the drop is the weight times the distance from the color.
     np.testing.assert_allclose(found.effects, weights * (image - image.mean()), atol=1e-5)
+
+
+def test_squares_have_the_mean_color_or_a_given_one() -> None:
+    weights = np.array([1.0, 10.0, 100.0], "float32")
+    model = make([nn.Input((4, 4, 3)), nn.Lambda(lambda x: (x * weights).sum(axis=(1, 2, 3))[:, None])])
+    image = np.zeros((4, 4, 3), "float32")
+    image[..., 0], image[..., 1], image[0, 0, 2] = 1, 2, 16
+    found = occlude(Scorer(model), image, 0)
+    # Covering a pixel of the background replaces its color by the mean color, whose third channel is 1.
+    assert found.effects[3, 3] == pytest.approx(-100)
+    assert found.effects[0, 0] == pytest.approx(1500)
+    assert occlude(Scorer(model), image, 0, np.array([0, 0, 2])).effects[3, 3] == pytest.approx(1 + 20 - 200)
 
 
 def test_the_training_mean_is_that_of_the_first_layer() -> None:

@@ -191,6 +191,17 @@ def test_outliers_of_a_regression() -> None:
     assert found.where == "sample 33"
 
 
+def test_outliers_of_large_data_are_named_by_their_place_in_all_samples() -> None:
+    nn.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(90, 2)).astype("float32")
+    y = x[:, :1].copy()
+    model = pel.Sequential([nn.Input((2,)), nn.Dense(1, name="line")])
+    model.compile(nn.optimizers.SGD(0.01), "mse")
+    y[[71, 83]] = 300.0
+    [found] = [f for f in pel.diagnose(model, x, y, samples=85, curvature=False) if f.name == "outliers"]
+    assert set(found.where.split(", ")) <= {"sample 71", "sample 83"}
+
+
 def test_overfitting_in_the_history() -> None:
     model, x, y = trained(50)
     model.history = History()

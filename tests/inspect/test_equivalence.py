@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,28 +14,31 @@ from pellucid.byhand import moons as moons_by_hand
 from pellucid.experiments.adder import AdderNetwork as Adder
 from pellucid.experiments.common.softmax_layer import SoftmaxLayer as Softmax
 from pellucid.experiments.moons import MoonsNetwork as Moons
-from pellucid.inspect.equivalence import runners
-from pellucid.run.function_builder import function
 from tests.model.workshop import NETWORKS, branching, digits
 
 
-@pytest.fixture
-def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile nothing for a few steps of tiny networks."""
-    quick = partial(function, mode="numpy")
-    monkeypatch.setattr(runners, "function", quick)
-    monkeypatch.setattr(pel, "function", quick)
-
-
 def load(program: str) -> dict[str, Any]:
-    """Execute a program here, which is faster than in a process of its own (tests/inspect/test_hostile_names.py)."""
+    """Execute a program here, which is faster than in a separate process (tests/inspect/test_hostile_names.py)."""
     namespace: dict[str, Any] = {"__name__": "exported"}
     exec(program, namespace)
     return namespace
 
 
-@pytest.mark.parametrize("level", ["numpy", "expressions", "layers"])
-@pytest.mark.parametrize("name", NETWORKS)
+LEVELS = ["numpy", "expressions", "layers"]
+FAST = [
+    *((name, "numpy") for name in NETWORKS),
+    *((name, level) for name in ("moons", "conv32", "adder") for level in LEVELS[1:]),
+]
+"""NumPy scripts of every network; code with pellucid of networks with regularization, dropout and a recurrence."""
+
+PAIRS = [
+    pytest.param(name, level, marks=[] if (name, level) in FAST else pytest.mark.slow)
+    for name in NETWORKS
+    for level in LEVELS
+]
+
+
+@pytest.mark.parametrize(("name", "level"), PAIRS)
 @pytest.mark.usefixtures("interpreted")
 def test_networks_agree_with_their_exported_source(name: str, level: str) -> None:
     nn.set_random_seed(0)
@@ -55,7 +57,7 @@ def test_networks_agree_with_their_exported_source(name: str, level: str) -> Non
         np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.parametrize("level", ["numpy", "expressions", "layers"])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.usefixtures("interpreted")
 def test_functional_model_agrees_with_its_exported_source(level: str) -> None:
     nn.set_random_seed(0)
@@ -65,6 +67,7 @@ def test_functional_model_agrees_with_its_exported_source(level: str) -> None:
     assert {p.name for p in model.parameters} | {"loss", "drop/state"} <= set(report.differences)
 
 
+@pytest.mark.usefixtures("programs_in_threads")
 def test_compiled_function_agrees_with_numpy_at_the_edge_of_stability() -> None:
     X, y = pel.data.moons()
     network = Moons(moons_by_hand.initialize(), 0.01, 0.01)
@@ -157,6 +160,7 @@ def test_tensors_with_other_names_are_matched_in_order() -> None:
     assert pel.check_equivalence(first, second, steps=2)
 
 
+@pytest.mark.usefixtures("interpreted", "programs_in_threads")
 def test_invalid_arguments() -> None:
     model = line()
     x, w = pel.vector("x"), pel.shared(0.0, "w")

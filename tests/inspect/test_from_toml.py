@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.run.function_builder import function
 
 GOOD = """
 pellucid = 1
@@ -184,7 +186,8 @@ def graph() -> pel.Model:
     return model
 
 
-def test_round_trip_of_a_functional_model() -> None:
+def test_round_trip_of_a_functional_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.training.prediction.function", partial(function, mode="numpy"))
     model = graph()
     text = model.to_source("toml", epochs=3)
     made = pel.from_toml(text)

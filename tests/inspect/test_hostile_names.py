@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -142,9 +144,14 @@ def get_effects(code: str) -> set[str]:
     return found
 
 
+@functools.cache
+def get_plain_effects(writer: str) -> set[str]:
+    return get_effects(WRITERS[writer](PLAIN))
+
+
 def check_code(writer: str, name: str) -> None:
     code = WRITERS[writer](name)
-    assert get_effects(code) == get_effects(WRITERS[writer](PLAIN)), code
+    assert get_effects(code) == get_plain_effects(writer), code
     code.encode()
 
 
@@ -226,16 +233,20 @@ def write_html(name: str) -> str:
     return "\n".join([*pages, pel.derive(pel.tanh(x).sum(), x)._repr_html_()])
 
 
+@functools.cache
+def get_plain_tags() -> set[str]:
+    math = "mi mn mo mtext mspace msub msup mover msubsup mrow mfrac msqrt mstyle munder munderover mtable mtr mtd"
+    return {tag[0] for tag in get_tags(write_html(PLAIN))} | set(math.split())
+
+
 @settings(max_examples=4)
 @example(FIXED[0])
 @example("<script>alert(1)</script>")
 @example('"><img src=x onerror=alert(1)>')
 @given(NAMES)
 def test_names_add_no_tags_to_html(name: str) -> None:
-    math = "mi mn mo mtext mspace msub msup mover msubsup mrow mfrac msqrt mstyle munder munderover mtable mtr mtd"
-    known = {tag[0] for tag in get_tags(write_html(PLAIN))} | set(math.split())
     for tag, *attributes in get_tags(write_html(name)):
-        assert tag in known
+        assert tag in get_plain_tags()
         assert not any(a.startswith("on") or a in ("href", "src") for a in attributes)
 
 
@@ -262,12 +273,14 @@ def test_known_commands_and_only_those_make_a_formula() -> None:
     assert name_to_latex(r"\input{secret}") == r"\mathrm{\backslash input\{secret\}}"
 
 
+@functools.cache
+def count_lines(name: str) -> int:
+    return pel.mermaid(pel.tanh(pel.tensor(name, (name,)))).count("\n")
+
+
 @given(NAMES)
 def test_names_add_no_lines_to_flowcharts(name: str) -> None:
-    def count(name: str) -> int:
-        return pel.mermaid(pel.tanh(pel.tensor(name, (name,)))).count("\n")
-
-    assert count(name) == count(PLAIN)
+    assert count_lines(name) == count_lines(PLAIN)
 
 
 @pytest.mark.parametrize("name", [r"$\frac{$", "a$b$c", "$"])
@@ -310,6 +323,7 @@ def read_with(model: Any, change: Callable[[list[Any]], None]) -> Any:
     return reader.decode(root)
 
 
+@pytest.mark.usefixtures("interpreted", "programs_in_threads")
 def test_a_loaded_model_cannot_run_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     sequential(f'net"""\n{CALL}\n"""').save("net.pel")
@@ -362,29 +376,52 @@ def test_arguments_of_a_loaded_layer_are_no_code() -> None:
     assert to_code({"kind": "Dense", f"a=1); {CALL}; (b": 2}, "layer").startswith("nn.Dense(**{")
 
 
-def test_a_program_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("interpreted")
+def test_a_program_runs_in_a_separate_process(tmp_path: Path) -> None:
     model = sequential("net")
     program = tmp_path / "program.py"
-    program.write_text(
-        model.to_source("numpy") + "\nimport os, sys\nprint('noise', file=sys.stdout)\nos.environ['HACKED'] = '1'\n"
-    )
-    import os
-
+    more = "import os, sys\nprint('noise', file=sys.stdout)\nos.environ['HACKED'] = '1'\n"
+    program.write_text(f"{model.to_source('numpy')}\n{more}")
     assert pel.check_equivalence(model, program, steps=2)
     assert "HACKED" not in os.environ
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_processes_that_end_or_take_too_long_are_errors() -> None:
+    model = sequential("net")
     with pytest.raises(pel.ModelError, match="The process of the program ended with exit code 3"):
         pel.check_equivalence(model, "import os\nos._exit(3)\n", steps=1)
-    with pytest.raises(pel.ModelError, match=r"stopped after 1 seconds, the time limit .* Pass a larger time_limit"):
-        pel.check_equivalence(model, "while True:\n    pass\n", steps=1, time_limit=1)
-    slow = "import numpy as np\nw = np.zeros(1)\ndef step(x, y):\n    raise KeyError('x')\n"
-    report = model.to_source("numpy").replace("def step(x, y):", "def step(x, y):\n    raise KeyError('oh')")
+    endless = "import time\nwhile True:\n    time.sleep(1)\n"
+    with pytest.raises(pel.ModelError, match=r"stopped after 0\.3 seconds, the time limit .* Pass a larger time_limit"):
+        pel.check_equivalence(model, endless, steps=1, time_limit=0.3)
+
+
+@pytest.mark.usefixtures("interpreted", "programs_in_threads")
+def test_errors_of_a_program_are_raised() -> None:
+    model = sequential("net")
+    raising = model.to_source("numpy").replace("def step(x, y):", "def step(x, y):\n    raise KeyError('oh')")
     with pytest.raises(pel.ModelError, match="the program raises KeyError: 'oh'"):
-        pel.check_equivalence(model, report, steps=1)
+        pel.check_equivalence(model, raising, steps=1)
+    other = "import numpy as np\nw = np.zeros(1)\ndef step(x, y):\n    raise KeyError('x')\n"
     with pytest.raises(pel.ModelError, match="no counterpart of the tensor"):
-        pel.check_equivalence(model, slow, steps=1)
+        pel.check_equivalence(model, other, steps=1)
 
 
-def test_a_program_with_layers_runs_in_a_process_of_its_own() -> None:
+@pytest.mark.usefixtures("interpreted", "programs_in_threads")
+def test_a_program_with_layers_is_compared() -> None:
     model = sequential("net")
     report = pel.check_equivalence(model, model.to_source("layers"), steps=2)
     assert report.agrees, report
+
+
+@pytest.mark.slow
+def test_programs_of_every_level_run_in_separate_processes() -> None:
+    model = sequential("net")
+    for level in ("numpy", "layers"):
+        report = pel.check_equivalence(model, model.to_source(level), steps=2)
+        assert report.agrees, report
+    raising = model.to_source("numpy").replace("def step(x, y):", "def step(x, y):\n    raise KeyError('oh')")
+    with pytest.raises(pel.ModelError, match="the program raises KeyError: 'oh'"):
+        pel.check_equivalence(model, raising, steps=1)
+    with pytest.raises(pel.ModelError, match=r"stopped after 1 seconds"):
+        pel.check_equivalence(model, "while True:\n    pass\n", steps=1, time_limit=1)

@@ -27,7 +27,7 @@ def test_members_agree_with_single_functions(mode, rng):
     losses = many.repeat(7, X, y)
     assert losses.shape == (7, 3)
     for i in range(3):
-        alone, own, *_ = make_regression(mode, starts[i], rates[i])
+        alone, own, *_ = make_regression("numpy", starts[i], rates[i])
         np.testing.assert_allclose(losses[:, i], alone.repeat(7, X, y), rtol=1e-5)
         np.testing.assert_allclose(ws.get_value()[i], own.get_value(), rtol=1e-5)
     np.testing.assert_array_equal(w.get_value(), starts[0])  # the original function is unchanged
@@ -43,6 +43,17 @@ def test_inputs_may_differ_between_members(mode):
     assert g([1.0, 2.0, 3.0], [2, 0]).tolist() == [3.0, 1.0]
     h = pel.vmap(f, {x: xs})
     assert h.over([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], [0, 1]).tolist() == [[1.0, 3.0], [6.0, 8.0]]
+
+
+@both
+@pytest.mark.parametrize("steps", [2, 3, 7])
+def test_steps_and_members_differ_in_number(mode, steps, rng):
+    X, k = pel.matrix("X", shape=("n", 2)), pel.scalar("k")
+    f = pel.function([X, k], pel.tanh(X * k).sum(), mode=mode)
+    g = pel.vmap(f, {X: pel.tensor3("Xs", shape=("m", "n", 2))})
+    x, rates = rng.normal(size=(steps, 3, 4, 2)).astype("f4"), rng.normal(size=steps).astype("f4")
+    expected = np.tanh(x * rates[:, None, None, None]).sum(axis=(2, 3))
+    np.testing.assert_allclose(g.over(x, rates), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_indices_of_all_members_are_checked():

@@ -190,7 +190,8 @@ class AutoProgram(XlaProgram):
         if loop is None:
             yield from super().run(args, steps, walk, history, limit)
             return
-        arranged, size = self.arrange_arguments(args, walk), sum(loop.output_bytes) * self.count_members(args)
+        arranged = self.arrange_arguments(args, walk)
+        size = sum(loop.output_bytes) * self.count_members(arranged)
         capacity = min(max(HISTORY_BYTES // max(size, 1), 1), MAX_CHUNK_STEPS)
         note_loops(loop)
 
@@ -201,7 +202,7 @@ class AutoProgram(XlaProgram):
 
         yield from self.run_paced(self.loop_key(args, walk), steps, history, capacity, limit, run_chunk)
 
-    def count_members(self, args: Sequence[Buffer]) -> int:
+    def count_members(self, arranged: Sequence[Array]) -> int:
         return 1
 
     def arrange_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Array]:
@@ -234,12 +235,12 @@ class AutoProgram(XlaProgram):
         if steps is None or last_step is None:
             return None
         mapped = self.program.mapped if isinstance(self, BatchedAutoProgram) else None
+        arranged, last_arranged = self.arrange_arguments(args, True), self.arrange_arguments(last_args, True)
         try:
-            driver = SweepDriver(steps, last_step, mapped, self.count_members(args))
+            driver = SweepDriver(steps, last_step, mapped, self.count_members(arranged))
         except NotNative:
             return None
         note_loops(steps, last_step)
-        arranged, last_arranged = self.arrange_arguments(args, True), self.arrange_arguments(last_args, True)
         steps_per_epoch = len(args[0]) // epochs
         return self.update_state(lambda s, r: driver(s, r, arranged, last_arranged, 0, steps_per_epoch, epochs))
 
@@ -273,16 +274,17 @@ class BatchedAutoProgram(AutoProgram):
         load_driver()  # fails here rather than at the first step
         return prepare_loop(XlaProgram(self.program.one), state, read, member_args, walk)
 
-    def count_members(self, args: Sequence[Buffer]) -> int:
+    def count_members(self, arranged: Sequence[Array]) -> int:
         state_mapped, read_mapped, args_mapped = self.program.mapped
         variables = [*self.program.updates, *self.program.read]
         for s, m in zip(variables, [*state_mapped, *read_mapped], strict=True):
             if m:
                 assert isinstance(s, Shared)
                 return len(s.storage)
-        return next(int(a.shape[-i.ndim]) for a, i, m in zip(args, self.program.inputs, args_mapped, strict=True) if m)
+        return next(len(a) for a, m in zip(arranged, args_mapped, strict=True) if m)
 
     def arrange_arguments(self, args: Sequence[Buffer], walk: bool) -> list[Array]:
+        # The driver steps from member to member, so their axis comes before that of the steps.
         pairs = zip(args, self.program.mapped[2], strict=True)
         return [np.asarray(np.moveaxis(np.asarray(a), 1, 0) if m and walk else a, order="C") for a, m in pairs]
 
