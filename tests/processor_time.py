@@ -25,6 +25,8 @@ LIMIT = float(os.environ.get("PELLUCID_TEST_LIMIT", "inf"))
 REFERENCE_SECONDS = 0.0105
 """Seconds of `time_reference_work` on the reference machine: a core of an AMD EPYC with nothing else to do."""
 
+read_text = Path.read_text  # a test may replace the method
+
 
 def read_processor_time() -> float:
     """Return the processor seconds of this process, of its finished child processes, and of its running ones."""
@@ -49,7 +51,7 @@ def list_child_processes(process: str) -> list[str]:
     found = []
     for children in Path("/proc", process, "task").glob("*/children"):
         try:
-            found += children.read_text().split()
+            found += read_text(children).split()
         except OSError:  # the thread has ended meanwhile
             continue
     return found
@@ -58,7 +60,7 @@ def list_child_processes(process: str) -> list[str]:
 def read_process_time(process: str) -> float:
     """Return the processor seconds of a process and of all processes below it."""
     try:
-        status = Path("/proc", process, "stat").read_text()
+        status = read_text(Path("/proc", process, "stat"))
     except OSError:  # the process has ended meanwhile
         return 0.0
     # The program's name, which may have spaces, ends with the last parenthesis. Fields 14 to 17 are the user and system

@@ -123,6 +123,8 @@ def test_a_feature_names_the_package_and_the_command_that_installs_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_model().save("model.pel")
+    for name in [name for name in sys.modules if name.startswith(f"{module}.")]:
+        monkeypatch.delitem(sys.modules, name)  # a loaded submodule would be found without its package
     monkeypatch.setitem(sys.modules, module, None)  # its import fails as that of a missing package
     monkeypatch.delitem(sys.modules, "pellucid.show.themed_figure", raising=False)  # imports Matplotlib
     try:

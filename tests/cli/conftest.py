@@ -1,6 +1,7 @@
 """Runs that several tests of commands read."""
 
 import inspect
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,11 +12,25 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
+from pellucid.experiments.runner import RunContext
+from pellucid.experiments.user_data.fit import save_network, save_settings
+from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
+from pellucid.experiments.user_data.settings import Settings
+from pellucid.training.callbacks.history import History
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _runs_are_quick(compile_once: None, blank_pictures: None) -> None:
     """Runs load compiled programs, and draw nothing, except where a module replaces that fixture."""
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_restored() -> Iterator[None]:
+    """Restore the handlers of signals: those of an interrupted training live as long as its exception."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 QUICK = ["--learning-rate", "0.05", "--quiet"]
@@ -40,6 +55,27 @@ def write_squares(folder: Path, count: int = 12) -> None:
             pixels = rng.integers(0, 40, (13, 13, 3), "uint8")
             pixels[corner, corner] += 180
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
+
+
+def save_untrained(settings: Settings, folder: Path) -> PreparedRun:
+    """Save a network that is not trained, with its settings, as a run; return what would be trained."""
+    folder.mkdir(exist_ok=True)
+    prepared = prepare(settings)
+    save_settings(RunContext(folder), prepared, ())
+    save_network(prepared, folder, History())
+    return prepared
+
+
+def stop_before_training(monkeypatch: pytest.MonkeyPatch) -> list[PreparedRun]:
+    """Press Ctrl-C where training begins; return a list that receives what would be trained."""
+    found: list[PreparedRun] = []
+
+    def stop(prepared: PreparedRun, *given: Any) -> None:
+        found.append(prepared)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.experiments.user_data.fit.fit_model", stop)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +122,8 @@ def arrays(trained: Path) -> str:
         here.chdir(trained)
         np.savez("line.npz", x=x, y=100 + 10 * x[:, 0])
         np.savez("asked.npz", x=x[:3])
-        assert main(["train", "line.npz", "--model", "linear", "--epochs", "4", "--quiet", "--out", "runs/arrays"]) == 0
-    return "runs/arrays"
+        assert main(["train", "line.npz", "--model", "linear", "--epochs", "4", "--quiet", "--out", "on-arrays"]) == 0
+    return "on-arrays"
 
 
 @pytest.fixture(scope="session")

@@ -133,12 +133,12 @@ def test_a_folder_that_cannot_be_written_is_a_usage_error(folder: Path, capsys: 
 
 
 def test_a_warning_is_one_line_without_source_code(folder: Path, capsys: Output) -> None:
-    pictures = write_digit_folder(folder / "digits", digits=(3, 8), per_class=8)
+    pictures = write_digit_folder(folder / "digits", digits=(3, 8), per_class=4)
     (pictures / "digit3.bad.png").write_bytes(b"no picture")
     with warnings.catch_warnings():
         warnings.simplefilter("always", DataWarning)
-        assert main(["run", "images", "--data", str(pictures), "--set", "epochs=1"]) == 0
-    assert re.fullmatch(r"warning: .*digits: skipped 1 of 17 files: .*\n", capsys.readouterr().err)
+        assert main(["data", str(pictures)]) == 0
+    assert re.fullmatch(r"warning: .*digits: skipped 1 of 9 files: .*\n", capsys.readouterr().err)
 
 
 def test_a_failed_run_prints_the_reason_and_with_debug_a_traceback(
@@ -179,10 +179,27 @@ def test_the_module_runs_as_the_command_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
-    [["run", "logistic", "--json", "--out", "out"], pytest.param(["tour", "logistic"], marks=pytest.mark.slow)],
+    ("words", "status"),
+    [
+        (["run", "logistic", "--json", "--out", "out"], "interrupted; the results so far are in out"),
+        (["tour", "logistic", "--out", "out"], "interrupted with 1 of 1 experiments left"),
+    ],
 )
-def test_ctrl_c_ends_at_once_with_130_and_keeps_finished_results(words: list[str], folder: Path) -> None:
+def test_ctrl_c_has_status_130_and_keeps_finished_results(
+    words: list[str], status: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("pellucid.data.moons", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    assert main(words) == 130
+    output, errors = capsys.readouterr()
+    assert status in errors
+    if words[0] == "run":
+        assert json.loads(output)["status"] == "interrupted"
+        assert json.loads(Path("out/record.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["run", "logistic", "--json", "--out", "out"], ["tour", "logistic"]])
+def test_ctrl_c_ends_a_process_at_once_with_130_and_keeps_finished_results(words: list[str], folder: Path) -> None:
     program = f"""
     import sys, time
     import pellucid.data

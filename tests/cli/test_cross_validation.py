@@ -2,21 +2,24 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error
-from sklearn.model_selection import StratifiedKFold
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.user_data import Settings
-from pellucid.experiments.user_data.cross_validation import prepare_folds
+from pellucid.experiments.runner import RunContext
+from pellucid.experiments.runner.record import to_json
+from pellucid.experiments.user_data import Settings, cross_validation
+from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
+from pellucid.experiments.user_data.fit import fit_model
 from pellucid.experiments.user_data.intervals import compute_fold_interval
 from pellucid.experiments.user_data.pipeline import prepare
 from pellucid.training.callbacks import TerminateOnNaN
+from pellucid.training.callbacks.history import History
 
 Output = pytest.CaptureFixture[str]
 WORDS = ["train", "signs.npz", "--model", "linear", "--folds", "3", "--epochs", "2", "--learning-rate", "0.05"]
@@ -50,6 +53,8 @@ def read_rows(folder: str | Path) -> list[dict[str, str]]:
 
 
 def test_every_sample_is_predicted_once_by_a_network_trained_without_it(place: Path) -> None:
+    from sklearn.model_selection import StratifiedKFold
+
     rows = read_rows("run")
     arrays = np.load("signs.npz")
     assert [int(row["sample"]) for row in rows] == list(range(70))
@@ -69,6 +74,8 @@ def test_every_sample_is_predicted_once_by_a_network_trained_without_it(place: P
 
 
 def test_the_score_is_the_mean_over_the_folds_with_deviation_and_interval(place: Path) -> None:
+    from sklearn.metrics import accuracy_score
+
     record, rows = read_record("run"), read_rows("run")
     found = record["measures"]["cross_validation"]
     scores = []
@@ -88,33 +95,73 @@ def test_the_score_is_the_mean_over_the_folds_with_deviation_and_interval(place:
     }
 
 
-def test_the_network_of_the_run_is_that_of_a_run_without_folds(place: Path) -> None:
-    words = [word for word in WORDS if word not in ("--folds", "3")]
-    assert main([*words, "--out", "alone", "--quiet"]) == 0
-    for a, b in zip(*(pel.load_model(f"{run}/model.pel").get_weights() for run in ("run", "alone")), strict=True):
+SIGNS = Settings("signs.npz", model="linear", folds=3, epochs=2, learning_rate=0.05)
+
+
+def test_the_report_shows_the_cross_validation_before_the_test_set(place: Path) -> None:
+    validation = read_record("run")["measures"]["cross_validation"]
+    text = Path("run/report.html").read_text("utf-8")
+    assert text.index("Cross-validation, 3 folds, 70 samples") < text.index("Test set, ")
+    for value in (validation["mean"]["accuracy"], validation["standard_deviation"]["accuracy"]):
+        assert f"{value:.4g}" in text
+
+
+def test_the_network_of_the_run_is_that_of_a_run_without_folds(place: Path, tmp_path: Path) -> None:
+    alone = prepare(replace(SIGNS, folds=None))
+    fit_model(alone, tmp_path, 0)
+    for a, b in zip(pel.load_model("run/model.pel").get_weights(), alone.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_cross_validation_resumed_after_ctrl_c_is_bit_identical(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
+def stop_in_training(number: int, patch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in the second step of the training of a number, from 1."""
     seen: list[object] = []
 
     def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
         if self.model not in seen:
             seen.append(self.model)
-        if len(seen) == 3 and self.model.run.step == 2:  # the networks of the run and of fold 1 are finished
+        if len(seen) == number and self.model.run.step == 2:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as stopping:
-        stopping.setattr(TerminateOnNaN, "batch_interval", 1)
-        stopping.setattr(TerminateOnNaN, "on_train_batch_end", stop)
+    patch.setattr(TerminateOnNaN, "batch_interval", 1)
+    patch.setattr(TerminateOnNaN, "on_train_batch_end", stop)
+
+
+def test_folds_continued_after_ctrl_c_are_bit_identical(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, lines = prepare(SIGNS), list[str]()
+    folds, run = prepare_folds(prepared), RunContext(tmp_path)
+    monkeypatch.setattr(cross_validation, "fit_baselines", lambda _: ({}, {}))
+    with monkeypatch.context() as patch:
+        stop_in_training(2, patch)
+        with pytest.raises(KeyboardInterrupt, match="interrupted in fold 2 of 3; the network of all training samples"):
+            cross_validate(run, prepared, folds, 0, lines.extend)
+    assert lines[0] == "fold 1 of 3: training"
+    assert lines[1].startswith("fold 1 of 3: accuracy")
+    assert (tmp_path / "folds" / "1" / "predictions.npz").exists()
+    assert not (tmp_path / "folds" / "2" / "predictions.npz").exists()
+    lines.clear()
+    found = cross_validate(run, prepared, folds, 0, lines.extend)
+    assert "fold 1 of 3: training" not in lines
+    assert lines[0].endswith(" (finished earlier)")
+    expected = read_record("run")["measures"]["cross_validation"]
+    described = json.loads(to_json(found.describe(prepared.dataset.targets, True)))
+    assert described == {**expected, "baselines": {}}
+    assert (tmp_path / "out-of-fold.csv").read_bytes() == Path("run/out-of-fold.csv").read_bytes()
+    assert not list(tmp_path.rglob("checkpoint"))
+
+
+@pytest.mark.slow
+def test_a_cross_validation_resumed_after_ctrl_c_is_bit_identical(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_in_training(3, patch)  # the networks of the run and of fold 1 are finished
         assert main([*WORDS, "--out", "stopped"]) == 130
     output, errors = capsys.readouterr()
     assert "fold 1 of 3: accuracy" in output
     assert "interrupted in fold 2 of 3; the network of all training samples is in stopped. To resume: pell" in errors
-    assert Path("stopped/folds/1/predictions.npz").exists()
-    assert not Path("stopped/folds/2/predictions.npz").exists()
     assert pel.load_model("stopped/model.pel").built
     assert main(["resume", "stopped"]) == 0
     output = capsys.readouterr().out
@@ -122,27 +169,49 @@ def test_a_cross_validation_resumed_after_ctrl_c_is_bit_identical(
     assert "(finished earlier)" in output
     assert read_record("stopped")["measures"] == read_record("run")["measures"]
     assert Path("stopped/out-of-fold.csv").read_bytes() == Path("run/out-of-fold.csv").read_bytes()
-    assert not list(Path("stopped").rglob("checkpoint"))
 
 
+@pytest.mark.slow
 def test_a_cross_validation_is_repeated_bit_by_bit_from_its_file(place: Path) -> None:
     assert main(["train", "run/experiment.toml", "--out", "again", "--quiet"]) == 0
     assert read_record("again")["measures"] == read_record("run")["measures"]
 
 
-def test_folds_of_a_regression_leave_the_test_part_out(place: Path, capsys: Output) -> None:
-    words = ["train", "line.npz", "--model", "linear", "--folds", "2", "--epochs", "2", "--out", "line", "--json"]
-    assert main(words) == 0
-    measures = json.loads(capsys.readouterr().out)["measures"]
-    assert measures["cross_validation"]["samples"] == 50
-    rows = read_rows("line")
+def cross_validate_untrained(settings: Settings, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the scores of networks that are not trained, without baselines."""
+    patch.setattr(cross_validation, "fit_model", lambda *_: History())
+    patch.setattr(cross_validation, "fit_baselines", lambda _: ({}, {}))
+    prepared = prepare(settings)
+    found = cross_validate(RunContext(folder), prepared, prepare_folds(prepared), 0, lambda lines: None)
+    return found.describe(prepared.dataset.targets, bool(prepared.dataset.class_names))
+
+
+def test_folds_of_a_regression_leave_the_test_part_out(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.metrics import mean_absolute_error
+
+    found = cross_validate_untrained(Settings("line.npz", model="linear", folds=2), tmp_path, monkeypatch)
+    assert found["samples"] == 50
+    rows = read_rows(tmp_path)
     errors = [
         mean_absolute_error(
             *([float(r[f"{kind} target"]) for r in rows if r["fold"] == fold] for kind in ("true", "predicted"))
         )
         for fold in "12"
     ]
-    assert measures["cross_validation"]["mean"]["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert found["mean"]["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+def test_every_target_has_a_column_of_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    rows = [f"{a:.4f},{b:.4f},{c:.4f}" for a, b, c in x]
+    (tmp_path / "two.csv").write_text("\n".join(["a,price,size", *rows]) + "\n")
+    settings = Settings(str(tmp_path / "two.csv"), model="linear", folds=2, options={"target": "price,size"})
+    cross_validate_untrained(settings, tmp_path, monkeypatch)
+    header, first, *_ = (tmp_path / "out-of-fold.csv").read_text().splitlines()
+    assert header == "sample,fold,true price,true size,predicted price,predicted size"
+    assert [float(cell) for cell in first.split(",")[2:4]] == pytest.approx(x[0, 1:], abs=1e-4)
 
 
 @pytest.mark.parametrize(

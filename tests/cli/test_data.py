@@ -1,26 +1,30 @@
 """``pellucid data``: the overview, and what each check finds and does not find."""
 
-import csv
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_iris
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import KFold, cross_val_score
 
-import pellucid as pel
 from pellucid.cli import main
 from pellucid.data.image_decoding import read_image_size
+from pellucid.experiments.data_check.checked_data import CheckedData
 from pellucid.experiments.data_check.column_checks import compute_predictive_power
+from pellucid.experiments.data_check.drift import find_drift
 from pellucid.experiments.data_check.image_checks import compute_hashes, make_thumbnails
-from pellucid.experiments.data_check.label_errors import find_likely_classes
+from pellucid.experiments.data_check.label_errors import find_label_errors, find_likely_classes
 from pellucid.experiments.data_check.overview import BINS
+from pellucid.experiments.user_data.dataset import split_dataset
+from pellucid.experiments.user_data.fit import check_prepared_data, fit_model
+from pellucid.experiments.user_data.loaders import load_dataset
+from pellucid.experiments.user_data.pipeline import prepare
+from pellucid.experiments.user_data.settings import Settings
+from tests.cli.conftest import stop_before_training
 
 Output = pytest.CaptureFixture[str]
 Images = np.ndarray[Any, np.dtype[np.uint8]]
@@ -196,6 +200,10 @@ def test_a_column_that_alone_predicts_the_target_is_a_possible_leak(capsys: Outp
 
 
 def test_predictive_power_is_that_of_a_tree_on_other_rows() -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import KFold, cross_val_score
+
     x, y = load_iris(return_X_y=True)
     rng = np.random.default_rng(0)
     assert compute_predictive_power(rng.normal(size=150), y.astype(np.int32)) < 0.2
@@ -291,57 +299,66 @@ def test_wrong_data_and_options_are_refused(capsys: Output) -> None:
     assert "no column 'prize'. Did you mean 'price'?" in capsys.readouterr().err
 
 
-def test_training_says_first_that_parts_are_identical(capsys: Output) -> None:
+COPIED = "failure: 20 of 20 test samples (100%) are also in the training or validation set"
+
+
+def save_copied_parts() -> list[str]:
+    """Save images whose training and test set are equal, and return the words of a training."""
     for part in ("train", "test"):
         save_pictures(f"same/{part}", draw_pictures(20))
-    words = ["train", "same", "--model", "linear", "--epochs", "2", "--out", "run"]
-    assert main(words) == 0
-    lines = capsys.readouterr().out.splitlines()
-    failure = "failure: 20 of 20 test samples (100%) are also in the training or validation set"
-    assert lines[0].startswith(failure)
-    assert next(line.strip() for line in lines if line.startswith("  ")).startswith(failure)
+    return ["train", "same", "--size", "6", "--model", "linear", "--learning-rate", "0.05", "--out", "run"]
+
+
+def test_training_says_first_that_parts_are_identical(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    stop_before_training(monkeypatch)
+    assert main(save_copied_parts()) == 130
+    assert capsys.readouterr().out.startswith(COPIED)
+
+
+def test_the_result_of_a_training_says_first_that_parts_are_identical(capsys: Output) -> None:
+    assert main([*save_copied_parts(), "--epochs", "20", "--batch-size", "99", "--quiet"]) == 0
+    assert capsys.readouterr().err.startswith(COPIED)
     record = json.loads(Path("run/record.json").read_text())
-    assert record["measures"]["summary"][0].startswith(failure)
+    assert record["measures"]["summary"][0].startswith(COPIED)
     found = {each["name"]: each for each in record["measures"]["findings"]}
     assert (found["samples in two parts"]["severity"], found["small test set"]["severity"]) == ("failure", "warning")
     assert record["timings"]["checking"] > 0
-    assert main([*words[:-1], "quiet", "--quiet"]) == 0
-    assert capsys.readouterr().err.startswith(failure)
 
 
-def test_training_shows_the_important_findings_and_the_command_for_all(capsys: Output) -> None:
+def test_training_shows_the_important_findings_and_the_command_for_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
     columns = {name: list(values) for name, values in make_columns(600).items()}
     columns["size"][:3] = [-999, -999, -999]
     columns["age"][7] = 30000
     write_table("flats.csv", {"price": columns.pop("price"), **columns})
-    assert main(["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "2", "--out", "run"]) == 0
+    found = stop_before_training(monkeypatch)
+    words = ["train", "flats.csv", "--target", "price"]
+    assert main([*words, "--model", "linear", "--epochs", "2", "--out", "run"]) == 130
     output = capsys.readouterr().out
     assert "warning: size is -999 in 3 rows" in output
     assert "30000 in line 9" not in output
     assert "2 notes about the data: pellucid data run/experiment.toml" in output
     shown = check(capsys, "run/experiment.toml")["findings"]
-    recorded = json.loads(Path("run/record.json").read_text())["measures"]["findings"]
-    assert [each for each in recorded if each in shown] == shown
+    assert [asdict(each) for each in found[0].data_findings] == shown
     assert {"sentinel number", "outliers"} <= {each["name"] for each in shown}
 
 
-def test_the_check_does_not_change_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_does_not_change_training() -> None:
     write_table("flats.csv", make_columns())
-    words = ["train", "flats.csv", "--model", "linear", "--epochs", "3", "--quiet", "--out"]
-    assert main([*words, "checked"]) == 0
-    monkeypatch.setattr("pellucid.experiments.data_check.check.run_checks", lambda checked: iter(()))
-    assert main([*words, "unchecked"]) == 0
-    histories = [read_losses(folder) for folder in ("checked", "unchecked")]
-    assert histories[0] == histories[1]
-    networks = [pel.load_model(f"{folder}/model.pel").get_weights() for folder in ("checked", "unchecked")]
-    for first, second in zip(*networks, strict=True):
+    settings = Settings("flats.csv", model="linear", epochs=2, batch_size=140)
+    checked, unchecked = prepare(settings), prepare(settings)
+    check_prepared_data(checked, Path())
+    losses = [fit_model(each, Path(name), 0).history for each, name in ((checked, "one"), (unchecked, "other"))]
+    assert losses[0] == losses[1]
+    for first, second in zip(*(each.model.get_weights() for each in (checked, unchecked)), strict=True):
         np.testing.assert_array_equal(first, second)
 
 
-def read_losses(folder: str) -> list[list[str]]:
-    """Return the columns of a history that no clock decides."""
-    with Path(folder, "history.csv").open() as file:
-        return [[value for name, value in row.items() if "seconds" not in name] for row in csv.DictReader(file)]
+def read_checked_data(data: str) -> CheckedData:
+    dataset = load_dataset(Settings(data))
+    parts = split_dataset(dataset, {"validation": 0.15, "test": 0.15}, 0)
+    return CheckedData(dataset, parts, *dataset.fit_inputs(parts["training"]))
 
 
 def test_given_parts_that_differ_drift(capsys: Output) -> None:
@@ -363,7 +380,9 @@ def test_parts_of_one_distribution_do_not_drift(capsys: Output) -> None:
     for seed in range(5):
         x, y = rng.normal(size=(600, 40)), rng.integers(0, 2, 600)
         np.savez(f"{seed}.npz", x_train=x[:400], y_train=y[:400], x_test=x[400:], y_test=y[400:])
-        assert get_findings(check(capsys, f"{seed}.npz")) == {}
+        assert list(find_drift(read_checked_data(f"{seed}.npz"))) == []
+    np.savez("few.npz", x_train=x[:400, :3], y_train=y[:400], x_test=x[400:, :3], y_test=y[400:])
+    assert get_findings(check(capsys, "few.npz")) == {}
 
 
 def test_brighter_test_images_drift(capsys: Output) -> None:
@@ -415,26 +434,44 @@ def test_a_class_is_likely_if_its_probability_is_high_for_this_class() -> None:
     assert find_likely_classes(labels, probabilities).tolist() == [0, 0, 1, 1, 1, 1]
 
 
-def test_folds_find_wrong_labels(capsys: Output) -> None:
+def make_wrong_labels(noise: float) -> tuple[Any, Any, list[int]]:
+    """Write a table of three clusters with three wrong labels; return points, classes, and rows with wrong labels."""
     rng = np.random.default_rng(0)
     kinds = np.arange(300) % 3
-    x = 3.0 * np.eye(3)[kinds] + rng.normal(0, 0.5, (300, 3))
+    x = 3.0 * np.eye(3)[kinds] + rng.normal(0, noise, (300, 3))
     wrong = [10, 50, 90]
     kinds[wrong] = (kinds[wrong] + 1) % 3
     write_table(
         "kinds.csv", {**{f"x{k}": x[:, k].round(3) for k in range(3)}, "kind": np.array(["a", "b", "c"])[kinds]}
     )
-    words = ["train", "kinds.csv", "--model", "linear", "--folds", "2", "--epochs", "15", "--learning-rate", "0.1"]
-    assert main([*words, "--out", "run"]) == 0
-    output = capsys.readouterr().out
-    [found] = [
-        each
-        for each in json.loads(Path("run/record.json").read_text())["measures"]["findings"]
-        if each["name"] == "possible label errors"
-    ]
-    assert found["what"] in output
-    assert "the test set has only" not in output  # the folds test on all samples
-    places = re.findall(r"line (\d+) \((\w), perhaps (\w)\)", found["where"])
+    return x, kinds, wrong
+
+
+def check_wrong_labels(where: str, kinds: Any, wrong: list[int]) -> None:
+    places = re.findall(r"line (\d+) \((\w), perhaps (\w)\)", where)
     right = np.array(["a", "b", "c"])[(kinds[wrong] - 1) % 3]
     expected = {(str(row + 2), "abc"[kinds[row]], str(name)) for row, name in zip(wrong, right, strict=True)}
     assert set(places[:3]) == expected
+
+
+def test_wrong_labels_are_found_by_the_predictions_of_others() -> None:
+    x, kinds, wrong = make_wrong_labels(0.2)
+    scores = np.exp(4 * x)  # the larger a coordinate, the likelier its class
+    rows = np.random.default_rng(0).permutation(300)
+    probabilities = (scores / scores.sum(axis=1, keepdims=True))[rows]
+    [found] = find_label_errors(load_dataset(Settings("kinds.csv")), rows, probabilities)
+    check_wrong_labels(found.where, kinds, wrong)
+    assert found.severity == "note"
+
+
+@pytest.mark.slow
+def test_folds_find_wrong_labels(capsys: Output) -> None:
+    _, kinds, wrong = make_wrong_labels(0.5)
+    words = ["train", "kinds.csv", "--model", "linear", "--folds", "2", "--epochs", "15", "--learning-rate", "0.1"]
+    assert main([*words, "--out", "run"]) == 0
+    output = capsys.readouterr().out
+    findings = json.loads(Path("run/record.json").read_text())["measures"]["findings"]
+    [found] = [each for each in findings if each["name"] == "possible label errors"]
+    assert found["what"] in output
+    assert "the test set has only" not in output  # the folds test on all samples
+    check_wrong_labels(found["where"], kinds, wrong)

@@ -12,10 +12,13 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
+from pellucid.experiments.runner import RunContext
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.user_data.config_toml import read_settings
+from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
+from tests.cli.conftest import save_untrained, stop_before_training
 
 Output = pytest.CaptureFixture[str]
 
@@ -119,19 +122,24 @@ def test_a_schedule_lasts_as_long_as_the_training() -> None:
 
 
 def test_branches_of_a_table_train_and_repeat_bit_for_bit(capsys: Output) -> None:
-    words = ["train", "branches.toml", "--set", "optimizer.learning_rate.kind=CosineDecay"]
-    words += ["--set", 'optimizer.multipliers={ "a/kernel" = 0.5 }', "--quiet", "--out", "one"]
-    assert main(words) == 0
-    assert main(["train", "one/experiment.toml", "--quiet", "--out", "two"]) == 0
+    assignments = "optimizer.learning_rate.kind=CosineDecay", 'optimizer.multipliers={ "a/kernel" = 0.5 }'
+    one = prepare_run("branches.toml", *assignments, epochs=1, batch_size=99)
+    Path("one").mkdir()
+    history = fit_model(one, Path("one"), 0)
+    save_settings(RunContext(Path("one")), one, ())
+    model, _ = save_network(one, Path("one"), history)
+    two = prepare_run("one/experiment.toml")
+    Path("two").mkdir()
+    save_settings(RunContext(Path("two")), two, ())
     assert Path("two/experiment.toml").read_text() == Path("one/experiment.toml").read_text()
-    one, two = pel.load_model("one/model.pel"), pel.load_model("two/model.pel")
-    weights = {p.name: p.get_value() for p in one.trainable_parameters}
+    fit_model(two, Path("two"), 0)
+    assert all(map(np.array_equal, one.model.get_weights(), two.model.get_weights()))
+    weights = {p.name: p.get_value() for p in one.model.trainable_parameters}
     assert {name: value.shape for name, value in weights.items() if name in ("a/kernel", "b/kernel")} == {
         "a/kernel": (2, 3),
         "b/kernel": (3, 2),  # one feature for each place
     }
-    assert all(map(np.array_equal, one.get_weights(), two.get_weights()))
-    text = one.to_source("toml")
+    text = pel.load_model("one/model.pel").to_source("toml")
     assert 'kind = "SelectFeatures"\nname = "where_columns"\nindices = [2, 3, 4]' in text
     assert pel.from_toml(text).to_source("toml") == text
     assert main(["predict", "one", "flats.csv", "--json"]) == 0
@@ -140,7 +148,7 @@ def test_branches_of_a_table_train_and_repeat_bit_for_bit(capsys: Output) -> Non
     places = [line.split(",")[2] for line in Path("flats.csv").read_text().split()[1:]]
     features = np.concatenate([x, np.array([[p == q for q in ("land", "sea", "town")] for p in places])], axis=1)
     found = np.ravel([each["values"]["price"] for each in predicted])
-    np.testing.assert_allclose(found, one.predict(features.astype("float32"))[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(found, model.predict(features.astype("float32"))[:, 0], rtol=1e-5)
 
 
 def test_a_residual_block_needs_names_only_where_it_branches() -> None:
@@ -184,7 +192,7 @@ def test_environment_variables_are_replaced_in_strings(folder: Path, monkeypatch
 
 def test_dollar_signs_survive_the_file_of_a_run(folder: Path) -> None:
     Path("flats.csv").rename("${flats}.csv")
-    assert main(["train", "${flats}.csv", "--model", "linear", "--epochs", "1", "--quiet", "--out", "run"]) == 0
+    save_untrained(Settings("${flats}.csv", model="linear"), Path("run"))
     assert read_settings(Path("run/experiment.toml"))["data"] == str(folder / "${flats}.csv")
 
 
@@ -205,11 +213,10 @@ def test_values_of_set_are_toml() -> None:
     assert (found["data"], found["epochs"], found["seed"], found["options"]) == ("moons", 3, 9, {})
 
 
-def test_set_changes_a_run(capsys: Output) -> None:
-    words = ["train", "base.toml", "--set", "training.epochs=1", "--set", "model=mlp", "--json"]
-    assert main(words) == 0
-    measures = json.loads(capsys.readouterr().out)["measures"]
-    assert (measures["model"], measures["epochs"]) == ("mlp", 1)
+def test_set_changes_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = stop_before_training(monkeypatch)
+    assert main(["train", "base.toml", "--set", "training.epochs=1", "--set", "model=mlp", "--json"]) == 130
+    assert (found[0].name, found[0].settings.epochs) == ("mlp", 1)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 
 import pellucid as pel
@@ -17,6 +15,8 @@ from pellucid.cli import main
 from pellucid.experiments.user_data import network_export
 from pellucid.experiments.user_data.network_export import export_network
 from pellucid.experiments.user_data.saved_models import SavedModel
+from pellucid.experiments.user_data.settings import Settings
+from tests.cli.conftest import save_untrained
 
 Output = pytest.CaptureFixture[str]
 
@@ -33,6 +33,9 @@ def export(*words: str, out: Path) -> dict[str, Any]:
 
 
 def test_onnx_predicts_a_row_that_is_built_from_the_description(tmp_path: Path, capsys: Output) -> None:
+    import onnx
+    import onnxruntime
+
     found = export("runs/1", "--to", "onnx", out=tmp_path / "flats.onnx")
     output = capsys.readouterr().out
     assert "Predictions of ONNX Runtime equal those of the network up to" in output
@@ -131,10 +134,7 @@ def test_names_of_columns_are_not_executed(tmp_path: Path) -> None:
     Path("hostile.csv").write_text(
         '"a\nraise SystemExit(""bad"")\n#",b,y\n' + "".join(f"{i},{-i},{i}\n" for i in range(30))
     )
-    assert (
-        main(["train", "hostile.csv", "--model", "linear", "--epochs", "1", "--quiet", "--out", str(tmp_path / "r")])
-        == 0
-    )
+    save_untrained(Settings("hostile.csv", model="linear"), tmp_path / "r")
     export(str(tmp_path / "r"), "--to", "numpy", out=tmp_path / "hostile.py")
     assert "\nraise SystemExit" not in (tmp_path / "hostile.py").read_text()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from pellucid.data.errors import DataWarning
 from pellucid.experiments.runner.errors import UsageError
 from pellucid.experiments.runner.record import is_finished
 from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import warn_if_backends_differ
+from pellucid.experiments.user_data.fit import ThrottledBackup, warn_if_backends_differ
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.run.native.compiler import find_compiler
 from pellucid.saving.container import read_container
@@ -76,7 +79,17 @@ def read_weights(run: Path) -> list[bytes]:
     return [value.tobytes() for value in pel.load_model(run / "model.pel").get_weights()]
 
 
-def test_sigterm_saves_the_results_of_an_experiment_so_far(folder: Path) -> None:
+def test_sigterm_saves_the_results_of_an_experiment_so_far(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr("pellucid.data.moons", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    earlier = signal.getsignal(signal.SIGTERM)
+    assert main(["run", "logistic", "--out", "out"]) == 143
+    assert capsys.readouterr().err == "interrupted; the results so far are in out\n"
+    assert json.loads(Path("out/record.json").read_text())["status"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is earlier
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_process_that_saves_its_results_so_far(folder: Path) -> None:
     process = start("run", "moons", "--set", "passes=100000000", "--out", "out")
     wait_for(folder / "out" / "derivation.html", process)
     time.sleep(0.5)
@@ -122,18 +135,62 @@ def read_checkpoint_step(run: Path) -> int:
     return int(read_container(run / "checkpoint" / "training.pel", FILE_KIND)[1]["run/step"])
 
 
-LONG = ["train", "moons", "--model", "linear", "--epochs", "300", "--patience", "0", "--out"]
+SHORT = ["train", "moons", "--model", "linear", "--epochs", "4", "--patience", "0", "--out"]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of `LONG` without any signal."""
+    """The folder of a run of `SHORT` without any signal."""
     path = tmp_path_factory.mktemp("uninterrupted") / "run"
-    assert main([*LONG, str(path), "--quiet"]) == 0
+    assert main([*SHORT, str(path), "--quiet"]) == 0
     return path
 
 
-def test_a_run_killed_twice_is_bit_identical_and_sighup_writes_a_snapshot(folder: Path, uninterrupted: Path) -> None:
+@pytest.fixture(scope="module")
+def hung_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that received SIGHUP in its second epoch, its output, and its files at that time."""
+    place, output = tmp_path_factory.mktemp("hung-up"), io.StringIO()
+    write = ThrottledBackup.on_train_batch_end
+
+    def hang_up(self: ThrottledBackup, batch: int, logs: Any = None) -> None:
+        is_time = self.model.run.step == 30
+        if is_time:
+            signal.raise_signal(signal.SIGHUP)
+        write(self, batch, logs)
+        if is_time:
+            shutil.copytree("run", "killed")
+
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output):
+        patch.chdir(place)
+        patch.setattr(ThrottledBackup, "batch_interval", 1)
+        patch.setattr(ThrottledBackup, "on_train_batch_end", hang_up)
+        assert main([*SHORT, "run"]) == 0
+    (place / "output").write_text(output.getvalue())
+    return place
+
+
+def test_sighup_writes_a_snapshot_and_training_continues_bit_for_bit(hung_up: Path, uninterrupted: Path) -> None:
+    lines = (hung_up / "output").read_text().splitlines()
+    message = "SIGHUP: snapshot of step 30, in epoch 2, saved in run/checkpoint"
+    assert [line for line in lines if line.startswith("SIGHUP")] == [message]
+    assert read_checkpoint_step(hung_up / "killed") == 30
+    assert (hung_up / "killed" / "model.pel").exists()  # the best weights so far
+    assert_same_runs(hung_up / "run", uninterrupted)
+
+
+def test_a_run_killed_after_a_snapshot_is_resumed_bit_for_bit(hung_up: Path, uninterrupted: Path) -> None:
+    """The files of a killed process are those that it had written."""
+    shutil.copytree(hung_up / "killed", "run")
+    assert main(["resume", "run", "--quiet"]) == 0
+    assert_same_runs(Path("run"), uninterrupted)
+
+
+LONG = ["train", "moons", "--model", "linear", "--epochs", "300", "--patience", "0", "--out"]
+
+
+@pytest.mark.slow
+def test_a_run_killed_twice_is_bit_identical_and_sighup_writes_a_snapshot(folder: Path) -> None:
+    assert main([*LONG, "through", "--quiet"]) == 0
     process = start(*LONG, "run")
     wait_for(folder / "run" / "checkpoint" / "training.pel", process)
     process.send_signal(signal.SIGHUP)
@@ -151,7 +208,7 @@ def test_a_run_killed_twice_is_bit_identical_and_sighup_writes_a_snapshot(folder
     resumed.kill()
     resumed.communicate()
     assert main(["resume", "run", "--quiet"]) == 0
-    assert_same_runs(folder / "run", uninterrupted)
+    assert_same_runs(folder / "run", folder / "through")
     assert not [*folder.rglob("*.part")]
 
 
@@ -168,11 +225,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 
 
 @pytest.mark.slow
-def test_a_run_outlives_its_terminal_and_is_bit_identical(folder: Path, uninterrupted: Path) -> None:
+def test_a_run_outlives_its_terminal_and_is_bit_identical(folder: Path) -> None:
+    assert main([*LONG, "through", "--quiet"]) == 0
     command = [sys.executable, "-c", CLOSED_TERMINAL, *LONG, "run"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert_same_runs(folder / "run", uninterrupted)
+    assert_same_runs(folder / "run", folder / "through")
 
 
 def test_help_names_the_exit_statuses(capsys: Output) -> None:
@@ -202,7 +260,7 @@ READERS: dict[str, Callable[[Path], object]] = {
         (5, "model.pel"),
         (6, "history.csv"),
         (8, "loss.png"),
-        (9, "accuracy.png"),
+        pytest.param(9, "accuracy.png", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk_leaves_no_damaged_file(
@@ -230,8 +288,33 @@ def test_a_full_disk_leaves_no_damaged_file(
         READERS[path.name](path)
     if writes > 2:
         assert errors.endswith("To resume: pellucid resume run\n")
-    if name == "model.pel":
+    if name == "accuracy.png":
         assert main(["resume", "run", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "exit_status"),
+    [
+        (OSError(errno.ENOSPC, "cannot be written: the disk is full", "report.html"), "failed", 1),
+        pytest.param(KeyboardInterrupt(), "interrupted", 130, marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_whose_report_is_missing_is_not_finished(
+    error: BaseException, status: str, exit_status: int, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    had_record: list[bool] = []
+
+    def fail(*given: Any) -> None:
+        had_record.append(Path("run/record.json").exists())
+        raise error
+
+    monkeypatch.setattr("pellucid.experiments.user_data.run_report.atomic_write", fail)
+    assert main([*SHORT, "run", "--quiet"]) == exit_status
+    assert had_record == [False]  # a run that is killed here is not finished
+    assert capsys.readouterr().err.endswith("To resume: pellucid resume run\n")
+    assert json.loads(Path("run/record.json").read_text())["status"] == status
+    assert not Path("run/report.html").exists()
+    assert (Path("run") / "checkpoint" / "training.pel").exists()
 
 
 @pytest.mark.slow
@@ -295,7 +378,9 @@ def test_a_run_repeated_with_another_backend_warns(
     errors = capsys.readouterr().err
     start = "warning: The backends of the runs differ, so their last bits may differ too. experiment.toml: C loops: "
     assert errors.startswith(start)
-    assert ". This run: XLA: JAX " in errors
+    this_run = errors.partition(". This run: ")[2]
+    assert "XLA: JAX " in this_run
+    assert "C loops: " not in this_run
 
 
 @pytest.mark.slow

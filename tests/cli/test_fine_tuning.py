@@ -3,7 +3,6 @@
 import json
 import shutil
 import tomllib
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from pellucid.data import DataError, DataWarning
 from pellucid.experiments.runner import RunContext, UsageError
 from pellucid.experiments.user_data import Settings, train
 from pellucid.experiments.user_data.fine_tuning import FineTuning
+from pellucid.experiments.user_data.fine_tuning_phases import PhasedStopping
 from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
-from pellucid.experiments.user_data.pipeline import prepare
-from tests.cli.conftest import write_flats
+from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
+from tests.cli.conftest import save_untrained, write_flats
 from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
@@ -55,16 +55,16 @@ def fit(settings: Settings, folder: Path) -> float:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with trained runs: of three clusters, of a table, and of images."""
+    """A folder with runs: of three clusters, of a table, and of images. Their networks are not trained."""
     place = tmp_path_factory.mktemp("place")
     write_flats(place / "flats.csv")
     draw_images(place / "photos")
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
         write_clusters(Path("three.npz"), 3, 120)
-        fit(Settings("three.npz", model="mlp", epochs=4), Path("three"))
-        fit(Settings("flats.csv", model="mlp", epochs=4), Path("flats"))
-        fit(Settings("photos", model="cnn", epochs=1, options={"size": 8}), Path("images"))
+        save_untrained(Settings("three.npz", model="mlp", seed=1), Path("three"))
+        save_untrained(Settings("flats.csv", model="mlp"), Path("flats"))
+        save_untrained(Settings("photos", model="cnn", options={"size": 8}), Path("images"))
     return place
 
 
@@ -123,115 +123,191 @@ def test_another_task_gets_a_linear_head(place: Path) -> None:
     ("freeze", "frozen"),
     [(1, ["dense"]), ("dense_1", ["dense", "dense_1"]), ("all-but-head", ["dense", "dense_1"]), (0, [])],
 )
-def test_frozen_layers_do_not_change(place: Path, freeze: int | str, frozen: list[str]) -> None:
+def test_layers_are_frozen_from_the_first_on(place: Path, freeze: int | str, frozen: list[str]) -> None:
     prepared = fine_tune(place / "three.npz", place / "three", freeze=freeze)
     assert [layer.name for layer in prepared.model.layers[1:] if not layer.trainable] == frozen
-    before = {layer.name: layer.get_weights() for layer in prepared.model.layers}
-    prepared.model.fit(*prepared.get_part("training"), epochs=1, seed=0, verbose=0)
-    changed = [
-        layer.name
-        for layer in prepared.model.layers
-        if any((a != b).any() for a, b in zip(layer.get_weights(), before[layer.name], strict=True))
-    ]
-    assert changed == [name for name in ("dense", "dense_1", "dense_2") if name not in frozen]
+    assert [layer.trained for layer in prepared.fine_tuning.layers] == ["no"] * len(frozen) + ["yes"] * (
+        3 - len(frozen)
+    )
+
+
+@pytest.mark.parametrize("freeze", [1, pytest.param("all-but-head", marks=pytest.mark.slow)])
+def test_frozen_layers_do_not_change(place: Path, freeze: int | str) -> None:
+    prepared = fine_tune(place / "three.npz", place / "three", freeze=freeze, optimizer=ONE_STEP)
+    changed = [name for name, change in take_step(prepared).items() if change.any()]
+    assert changed == [layer.name for layer in prepared.model.layers[1:] if layer.trainable]
+
+
+ONE_STEP = {"kind": "SGD", "learning_rate": 0.1}
+
+
+def take_step(prepared: PreparedRun) -> dict[str, Any]:
+    """Take one training step, and return the changes of the kernels by layer."""
+    before = {layer.name: layer.get_weights() for layer in prepared.model.layers[1:]}
+    prepared.model.fit(*prepared.get_part("training"), epochs=1, batch_size=1000, seed=0, verbose=0)
+    return {layer.name: layer.get_weights()[0] - before[layer.name][0] for layer in prepared.model.layers[1:]}
 
 
 def test_layer_rates_scale_the_first_step_of_each_layer(place: Path) -> None:
-    def step(**options: Any) -> dict[str, Any]:
-        sgd = {"kind": "SGD", "learning_rate": 0.1}
-        prepared = fine_tune(place / "three.npz", place / "three", optimizer=sgd, batch_size=1000, **options)
-        before = {layer.name: layer.get_weights() for layer in prepared.model.layers[1:]}
-        prepared.model.fit(*prepared.get_part("training"), epochs=1, batch_size=1000, seed=0, verbose=0)
-        return {layer.name: layer.get_weights()[0] - before[layer.name][0] for layer in prepared.model.layers[1:]}
+    plain, named = (
+        take_step(fine_tune(place / "three.npz", place / "three", optimizer=ONE_STEP, **options))
+        for options in ({}, {"layer_rates": {"dense": 0.0, "dense_2": 3.0}})
+    )
+    for name, factor in {"dense": 0.0, "dense_1": 1.0, "dense_2": 3.0}.items():
+        np.testing.assert_allclose(named[name], factor * plain[name], rtol=1e-3, atol=1e-6)
+    decayed = fine_tune(place / "three.npz", place / "three", layer_rates=0.5).model
+    multipliers = {"dense/kernel": 0.25, "dense/bias": 0.25, "dense_1/kernel": 0.5, "dense_1/bias": 0.5}
+    assert decayed.optimizer.options["multipliers"] == multipliers
 
-    plain, decayed, named = step(), step(layer_rates=0.5), step(layer_rates={"dense": 0.0, "dense_2": 3.0})
-    for name, factors in {"dense": (0.25, 0.0), "dense_1": (0.5, 1.0), "dense_2": (1.0, 3.0)}.items():
-        for changed, factor in zip((decayed, named), factors, strict=True):
-            np.testing.assert_allclose(changed[name], factor * plain[name], rtol=1e-3, atol=1e-6)
+
+@pytest.mark.slow
+def test_a_decay_of_layer_rates_scales_the_first_step_of_each_layer(place: Path) -> None:
+    plain, decayed = (
+        take_step(fine_tune(place / "three.npz", place / "three", optimizer=ONE_STEP, **options))
+        for options in ({}, {"layer_rates": 0.5})
+    )
+    for name, factor in {"dense": 0.25, "dense_1": 0.5, "dense_2": 1.0}.items():
+        np.testing.assert_allclose(decayed[name], factor * plain[name], rtol=1e-3, atol=1e-6)
 
 
 def test_frozen_batch_normalization_keeps_its_moving_averages(place: Path) -> None:
-    Path("norm.toml").write_text(
-        'pellucid = 1\n[[layers]]\nkind = "Dense"\nunits = 8\n[[layers]]\nkind = "BatchNormalization"\n'
-        '[[layers]]\nkind = "Dense"\nunits = 3\nactivation = "softmax"\n'
-    )
-    fit(Settings(**merge_settings(str(place / "three.npz"), "norm.toml", {"epochs": 2})), Path("norm"))
-    averages = {}
+    normalization = pel.nn.BatchNormalization(name="averages")
+    layers = [pel.nn.Input((7,)), pel.nn.Dense(2), normalization, pel.nn.Dense(3, activation="softmax")]
+    pel.Sequential(layers).save("norm.pel")
     for freeze in ("all-but-head", None):
-        prepared = fine_tune(place / "three.npz", Path("norm"), freeze=freeze)
-        layer = prepared.model.get_layer("batch_normalization")
+        prepared = fine_tune(place / "three.npz", Path("norm.pel"), freeze=freeze)
+        layer = prepared.model.get_layer("averages")
         before = layer.get_weights()
-        prepared.model.fit(*prepared.get_part("training"), epochs=1, seed=0, verbose=0)
-        averages[freeze] = [(a == b).all() for a, b in zip(before, layer.get_weights(), strict=True)]
-    assert all(averages["all-but-head"])
-    assert not any(averages[None])
+        prepared.model.fit(*prepared.get_part("training"), epochs=1, batch_size=1000, seed=0, verbose=0)
+        same = [(a == b).all() for a, b in zip(before, layer.get_weights(), strict=True)]
+        assert all(same) if freeze else not any(same), freeze
 
 
-def test_layers_are_unfrozen_and_resumed_bit_for_bit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["train", str(place / "three.npz"), "--weights", str(place / "three"), "--head", "replace", "--quiet"]
-    words += ["--unfreeze-after", "2", "--layer-rates", "0.5", "--epochs", "5"]
-    assert main([*words, "--out", "whole"]) == 0
-    table = json.loads(Path("whole/record.json").read_text())["measures"]["fine_tuning"]["layers"]
-    assert [each["trained"] for each in table] == ["from epoch 3", "from epoch 3", "yes"]
+UNFREEZE = ["--head", "replace", "--unfreeze-after", "1", "--layer-rates", "0.5", "--epochs", "3"]
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path) -> Path:
+    """A run in two phases."""
+    words = ["train", str(place / "three.npz"), "--weights", str(place / "three"), *UNFREEZE]
+    assert main([*words, "--out", str(place / "whole"), "--quiet"]) == 0
+    return place / "whole"
+
+
+def test_the_files_of_a_run_say_how_it_was_fine_tuned(whole: Path) -> None:
+    table = json.loads((whole / "record.json").read_text())["measures"]["fine_tuning"]["layers"]
+    assert [each["trained"] for each in table] == ["from epoch 2", "from epoch 2", "yes"]
     assert [each["rate"] for each in table] == [0.25, 0.5, 1.0]
-    assert "Fine-tuned from " in Path("whole/report.html").read_text()
-    section = tomllib.loads(Path("whole/experiment.toml").read_text())["fine_tuning"]
+    assert "Fine-tuned from " in (whole / "report.html").read_text()
+    section = tomllib.loads((whole / "experiment.toml").read_text())["fine_tuning"]
     assert section["head"] == "replace"
     assert len(section["weights_checksum"]) == 64
-    rows = Path("whole/history.csv").read_text().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["epoch", "0", "1", "2", "3", "4"]
-    weights = pel.load_model("whole/model.pel").get_weights()
-    assert main(["train", "whole/experiment.toml", "--out", "again", "--quiet"]) == 0
+    rows = (whole / "history.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
+
+
+@pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.slow), 2])
+def test_either_phase_is_resumed_bit_for_bit(whole: Path, epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    for name, epoch in (("first", 1), ("second", 3)):  # interrupted in each of the two phases
-        interrupt_in_epoch(epoch, [*words, "--out", name], monkeypatch)
+    settings = Settings(**read(str(whole / "experiment.toml")))
+    prepared = prepare(settings)
+    with monkeypatch.context() as patched:
+        stop_in_epoch(epoch, patched)
+        with pytest.raises(KeyboardInterrupt, match=f"interrupted in epoch {epoch + 1} of 3"):
+            fit_model(prepared, Path("run"), 0)
+    resumed = prepare(settings, resuming=True)
+    history = fit_model(resumed, Path("run"), 0)
+    assert history.epoch == [0, 1, 2]
+    expected = pel.load_model(whole / "model.pel").get_weights()
+    for one, other in zip(expected, resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_layers_are_unfrozen_and_resumed_bit_for_bit(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["train", str(whole / "experiment.toml"), "--out", "again", "--quiet"]) == 0
+    monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    for name, epoch in (("first", 0), ("second", 2)):  # interrupted in each of the two phases
+        with monkeypatch.context() as patched:
+            stop_in_epoch(epoch, patched)
+            assert main(["train", str(whole / "experiment.toml"), "--out", name, "--quiet"]) == 130
         assert main(["resume", name, "--quiet"]) == 0
     for name in ("again", "first", "second"):
-        for one, other in zip(weights, pel.load_model(f"{name}/model.pel").get_weights(), strict=True):
+        for one, other in zip(
+            pel.load_model(whole / "model.pel").get_weights(),
+            pel.load_model(f"{name}/model.pel").get_weights(),
+            strict=True,
+        ):
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_second_phase_remembers_the_best_epoch_and_not_the_epochs_without_progress() -> None:
+    model = pel.Sequential([pel.nn.Input((1,)), pel.nn.Dense(1, use_bias=False)])
+    stopping = PhasedStopping(restore_best_weights=True, patience=2)
+    stopping.set_model(model)
+    stopping.set_params({"metrics": ["loss", "val_loss"]})
+
+    def run(losses: dict[int, float]) -> float:
+        """Run a phase whose weight is the number of the epoch, and return the weight at its end."""
+        stopping.on_train_begin()
+        for epoch, loss in losses.items():
+            model.set_weights([np.full((1, 1), epoch, "float32")])
+            stopping.on_epoch_end(epoch, {"loss": loss, "val_loss": loss})
+        stopping.on_train_end()
+        return float(model.get_weights()[0].item())
+
+    assert run({0: 3.0, 1: 1.0, 2: 2.0}) == 1
+    model.stop_training = False
+    assert run({3: 2.0}) == 1
+    assert not model.stop_training
+    assert run({5: 0.5, 6: 2.0, 7: 2.0}) == 5
+    assert model.stop_training
+
+
+@pytest.mark.slow
 def test_the_best_epoch_of_both_phases_is_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights are those of the head's training if the training of all layers makes the network worse."""
     unfreeze = FineTuning.unfreeze
 
     def unfreeze_with_large_rate(self: FineTuning, model: Any, settings: Settings) -> None:
-        unfreeze(self, model, replace(settings, optimizer={"kind": "SGD", "learning_rate": 100.0}))
+        unfreeze(self, model, replace(settings, optimizer={"kind": "SGD", "learning_rate": 30.0}))
 
     monkeypatch.setattr(FineTuning, "unfreeze", unfreeze_with_large_rate)
-    prepared = fine_tune(place / "three.npz", place / "three", unfreeze_after=2, epochs=4)
+    prepared = fine_tune(place / "three.npz", place / "three", unfreeze_after=1, epochs=2)
     losses = fit_model(prepared, Path("run"), 0).history["val_loss"]
-    assert len(losses) == 4
-    assert min(losses[2:]) > min(losses[:2])
+    assert losses[1] > losses[0]
     x, y = prepared.get_part("validation")
-    assert prepared.model.evaluate(x, y, return_dict=True)["loss"] == pytest.approx(min(losses), rel=1e-5)
+    assert prepared.model.evaluate(x, y, return_dict=True)["loss"] == pytest.approx(losses[0], rel=1e-5)
 
 
-def interrupt_in_epoch(number: int, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def stop_in_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C at the start of an epoch."""
     from pellucid.training.callbacks.early_stopping import TerminateOnNaN
 
     def stop(self: object, epoch: int, logs: object = None) -> None:
         if epoch == number:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(TerminateOnNaN, "on_epoch_begin", stop, raising=False)
-        assert main(words) == 130
+    monkeypatch.setattr(TerminateOnNaN, "on_epoch_begin", stop, raising=False)
 
 
-def test_changed_weights_are_reported(place: Path, capsys: Output) -> None:
+def save_experiment(prepared: PreparedRun, folder: str) -> str:
+    """Write the experiment file of a run that is not trained, and return its path."""
+    Path(folder).mkdir()
+    save_settings(RunContext(Path(folder)), prepared, ())
+    return f"{folder}/experiment.toml"
+
+
+def test_changed_weights_are_reported(place: Path) -> None:
     shutil.copytree(place / "three", "source")
-    words = ["train", str(place / "three.npz"), "--weights", "source", "--epochs", "1", "--quiet", "--out", "tuned"]
-    assert main(words) == 0
+    file = save_experiment(fine_tune(place / "three.npz", Path("source")), "tuned")
     model = pel.load_model("source/model.pel")
     model.set_weights([each + 1 for each in model.get_weights()])
     model.save("source/model.pel")
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", DataWarning)
-        assert main(["train", "tuned/experiment.toml", "--quiet", "--out", "again"]) == 0
-    assert "source: the weights have changed since the experiment was written. Results will" in capsys.readouterr().err
+    with pytest.warns(DataWarning, match="source: the weights have changed since the experiment was written. Results"):
+        prepare(Settings(**read(file)))
     with pytest.raises(DataError, match="Restore them to resume the run"):
-        prepare(Settings(**read("tuned/experiment.toml")), resuming=True)
+        prepare(Settings(**read(file)), resuming=True)
 
 
 def read(file: str) -> dict[str, Any]:
@@ -312,7 +388,15 @@ def test_columns_of_a_table_are_those_of_the_run(place: Path) -> None:
     assert prepared.description["inputs"] == old["inputs"]
     assert prepared.description["target"] == "price"
     assert prepared.description["skipped"] == {"extra": f"not an input of {place / 'flats'}"}
-    assert main(["train", "more.csv", "--weights", str(place / "flats"), "--epochs", "1", "--out", "t", "--quiet"]) == 0
+    again = prepare(Settings(**read(save_experiment(prepared, "t"))))
+    np.testing.assert_array_equal(again.x, prepared.x)
+    assert again.description == prepared.description
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_network_of_a_table_is_repeated(place: Path) -> None:
+    words = ["train", str(place / "flats.csv"), "--weights", str(place / "flats"), "--epochs", "1", "--quiet"]
+    assert main([*words, "--out", "t"]) == 0
     assert main(["train", "t/experiment.toml", "--out", "u", "--quiet"]) == 0
 
 
@@ -503,6 +587,7 @@ def test_inputs_of_another_shape_or_columns_are_refused(place: Path) -> None:
         fine_tune(place / "flats.csv", place / "flats", options={"columns": {"age": "skip"}})
 
 
+@pytest.mark.slow
 def test_from_python(place: Path) -> None:
     settings = Settings(str(place / "three.npz"), weights=str(place / "three"), freeze="all-but-head", epochs=1)
     record = train(settings, Path("python"), verbose=0)

@@ -16,13 +16,15 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a table, and pages with a single network, which is compiled quickly."""
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a table, and pages with a single network, which is compiled in slow tests only."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PELLUCID_DEBUG", raising=False)
     monkeypatch.setattr(lab_figure, "LAYERS", (1,))
     monkeypatch.setattr(lab_figure, "ACTIVATIONS", ("tanh",))
     monkeypatch.setattr(lab_figure, "DEFAULT", {"layers": 1, "activation": "tanh"})
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(module, "compile_module", lambda *args, **options: b"\0asm")
     rows = [f"{i % 7},{'oops' if i == 20 else i % 5},{i % 3},{'ab'[i % 2]}" for i in range(40)]
     Path("table.csv").write_text("\n".join(["left,right,rest,label", *rows]) + "\n", "utf-8")
     return tmp_path

@@ -1,22 +1,28 @@
 """Rare classes: findings, class weights and decision thresholds, through the commands."""
 
+import io
 import json
 import tomllib
 import warnings
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, precision_score, recall_score
-from sklearn.utils.class_weight import compute_class_weight
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.user_data import Settings, train
+from pellucid.cli.train import print_failures
+from pellucid.experiments.user_data import Settings
+from pellucid.experiments.user_data.config_toml import read_settings
 from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
+from pellucid.experiments.user_data.fit import fit_model
 from pellucid.experiments.user_data.pipeline import prepare
 from pellucid.experiments.user_data.result_findings import find_threshold_problems
+from tests.cli.conftest import save_untrained
 
 Output = pytest.CaptureFixture[str]
 QUICK = ["--model", "linear", "--epochs", "4", "--batch-size", "64", "--learning-rate", "0.05"]
@@ -44,6 +50,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def missed(place: Path) -> str:
+    """The output of a run that never predicts the rare class, in the folder ``missed``."""
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as here, redirect_stdout(output):
+        here.chdir(place)
+        assert main(["train", "six.csv", *QUICK, "--out", "missed"]) == 0
+    return output.getvalue()
+
+
 @pytest.fixture(autouse=True)
 def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
@@ -53,15 +69,13 @@ def read_record(folder: str) -> Any:
     return json.loads(Path(folder, "record.json").read_text())
 
 
-def test_a_class_that_is_never_predicted_is_a_failure(tmp_path: Path, capsys: Output) -> None:
-    assert main(["train", "six.csv", *QUICK, "--out", str(tmp_path / "run")]) == 0
-    output = capsys.readouterr().out
-    assert "warning: rare among 1,400 training samples: fraud (4)." in output
-    assert "--class-weights balanced gives all classes equal shares of the loss" in output
-    assert "failure: the network never predicts fraud: its only test sample is missed." in output
-    assert "failure: the network is no better than always predicting the most frequent class: balanced" in output
-    assert "test balanced accuracy 0.5, 95% interval" in output
-    record = read_record(str(tmp_path / "run"))
+def test_a_class_that_is_never_predicted_is_a_failure(missed: str) -> None:
+    assert "warning: rare among 1,400 training samples: fraud (4)." in missed
+    assert "--class-weights balanced gives all classes equal shares of the loss" in missed
+    assert "failure: the network never predicts fraud: its only test sample is missed." in missed
+    assert "failure: the network is no better than always predicting the most frequent class: balanced" in missed
+    assert "test balanced accuracy 0.5, 95% interval" in missed
+    record = read_record("missed")
     measures = record["measures"]
     assert measures["test"]["accuracy"] == pytest.approx(299 / 300)
     assert record["result"]["label"] == "test balanced accuracy"
@@ -76,14 +90,18 @@ def test_a_class_that_is_never_predicted_is_a_failure(tmp_path: Path, capsys: Ou
     }
 
 
-def test_failures_are_printed_even_if_the_output_is_quiet(tmp_path: Path, capsys: Output) -> None:
-    assert main(["train", "six.csv", *QUICK, "--quiet", "--out", str(tmp_path / "run")]) == 0
+def test_failures_are_printed_even_if_the_output_is_quiet(missed: str, capsys: Output) -> None:
+    record: Any = SimpleNamespace(measures=read_record("missed")["measures"])
+    print_failures(record)
     output, errors = capsys.readouterr()
     assert output == ""
     assert errors.startswith("failure: the network never predicts fraud")
+    assert [line.partition(":")[0] for line in errors.splitlines()] == ["failure", "failure"]  # no warnings
 
 
 def test_balanced_weights_are_those_of_scikit_learn(place: Path) -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
     measures = read_record("weighted")["measures"]
     labels = np.repeat(["fraud", "ok"], [28, 392])
     expected = compute_class_weight("balanced", classes=np.array(["fraud", "ok"]), y=labels)
@@ -93,10 +111,11 @@ def test_balanced_weights_are_those_of_scikit_learn(place: Path) -> None:
 
 def test_a_class_of_small_weight_is_hardly_learned(tmp_path: Path) -> None:
     features = np.genfromtxt("some.csv", delimiter=",", skip_header=1, usecols=(0, 1, 2), dtype="float32")
-    settings = Settings("some.csv", model="linear", epochs=20, learning_rate=0.05, class_weights={"fraud": 0.001})
-    train(settings, tmp_path / "run", verbose=0)
+    settings = Settings("some.csv", model="linear", epochs=60, batch_size=420, learning_rate=0.3)
+    prepared = prepare(replace(settings, class_weights={"fraud": 0.001}))
+    fit_model(prepared, tmp_path, 0)
     # Without weights it is near the fraction of frauds, 0.07.
-    assert pel.load_model(tmp_path / "run" / "model.pel").predict(features)[:, 0].mean() < 0.02
+    assert prepared.model.predict(features)[:, 0].mean() < 0.02
 
 
 def test_the_validation_loss_has_the_weights_of_classes() -> None:
@@ -124,6 +143,8 @@ def test_a_threshold_is_saved_and_used_by_test_and_predict(place: Path, capsys: 
 
 
 def test_a_threshold_reaches_its_goal_on_the_validation_set(place: Path) -> None:
+    from sklearn.metrics import recall_score
+
     prepared = prepare(Settings("some.csv", threshold="recall=0.9"))
     x, y = prepared.get_part("validation")
     threshold = json.loads(Path("weighted/data.json").read_text())["decision"]["threshold"]
@@ -134,8 +155,10 @@ def test_a_threshold_reaches_its_goal_on_the_validation_set(place: Path) -> None
 
 
 def test_rules_choose_the_best_threshold_of_all() -> None:
+    from sklearn.metrics import f1_score, precision_score, recall_score
+
     rng = np.random.default_rng(0)
-    positive = rng.random(200) < 0.2
+    positive = rng.random(60) < 0.2
     p = np.clip(rng.normal(0.3 + 0.3 * positive, 0.2), 0.01, 0.99)
     every = np.unique(p)
     best = max(f1_score(positive, p >= each) for each in every)
@@ -161,11 +184,22 @@ def test_thresholds_that_miss_their_goal_or_rest_on_one_sample_are_findings() ->
     assert list(find_threshold_problems(prepare(Settings("some.csv", threshold=0.3)), Decision(0, 0.3))) == []
 
 
-def test_weights_and_thresholds_of_a_file_are_read(tmp_path: Path, capsys: Output) -> None:
+def test_weights_and_thresholds_of_a_file_are_read(tmp_path: Path) -> None:
     lines = ["pellucid = 1", 'model = "linear"', "[data]", f'source = "{Path("some.csv").resolve()}"', "[training]"]
     lines += ["epochs = 1", "threshold = 0.25", 'positive_class = "ok"', "class_weights = { fraud = 5, ok = 0.5 }"]
     (tmp_path / "mine.toml").write_text("\n".join(lines))
-    assert main(["train", str(tmp_path / "mine.toml"), "--json", "--out", str(tmp_path / "run")]) == 0
+    prepared = save_untrained(Settings(**read_settings(tmp_path / "mine.toml")), tmp_path / "run")
+    again = prepare(Settings(**read_settings(tmp_path / "run" / "experiment.toml")))
+    for each in (prepared, again):
+        assert each.class_weights == {0: 5.0, 1: 0.5}
+        decision = each.choose_decision(lambda part: pytest.fail("A number needs no predictions"))
+        assert decision.describe(each.dataset.class_names) == {"class": "ok", "threshold": 0.25}
+
+
+@pytest.mark.slow
+def test_weights_and_thresholds_of_a_run_are_repeated(tmp_path: Path, capsys: Output) -> None:
+    words = ["--class-weights", "fraud=5,ok=0.5", "--threshold", "0.25", "--positive-class", "ok"]
+    assert main(["train", "some.csv", *QUICK, *words, "--json", "--out", str(tmp_path / "run")]) == 0
     measures = json.loads(capsys.readouterr().out)["measures"]
     assert measures["class_weights"] == {"fraud": 5.0, "ok": 0.5}
     assert measures["decision"] == {"class": "ok", "threshold": 0.25}

@@ -1,10 +1,13 @@
+import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,10 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
+from pellucid.experiments.user_data import evaluation
+from pellucid.experiments.user_data.evaluation import draw_pictures
 from pellucid.training.callbacks import TerminateOnNaN
+from tests.cli.conftest import stop_before_training
 
 Output = pytest.CaptureFixture[str]
 
@@ -50,13 +56,44 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an uninterrupted run."""
+    """The folder of an uninterrupted run; the folder ``trained`` beside it has its files after the training."""
     place = tmp_path_factory.mktemp("whole")
     prepare(place)
+
+    def copy_files(*given: Any) -> None:
+        shutil.copytree("run", "trained")
+        draw_pictures(*given)
+
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
+        here.setattr(evaluation, "draw_pictures", copy_files)
         assert main([*WORDS, "--quiet", "--out", "run"]) == 0
     return place / "run"
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that Ctrl-C ended in the middle of its third epoch; ``errors`` beside it has its errors.
+
+    An epoch has six steps.
+    """
+    place, errors = tmp_path_factory.mktemp("interrupted"), io.StringIO()
+    prepare(place)
+    with pytest.MonkeyPatch.context() as here, redirect_stderr(errors):
+        here.chdir(place)
+        stop_at_step(15, here)
+        assert main([*WORDS, "--quiet"]) == 130
+    (place / "errors").write_text(errors.getvalue())
+    return place / "runs" / "1"
+
+
+def stop_at_step(step: int, patch: pytest.MonkeyPatch) -> None:
+    def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
+        if self.model.run.step == step:
+            raise KeyboardInterrupt
+
+    patch.setattr(TerminateOnNaN, "batch_interval", 1)
+    patch.setattr(TerminateOnNaN, "on_train_batch_end", stop)
 
 
 def weights(folder: Path) -> list[Any]:
@@ -79,37 +116,53 @@ def same(one: Path, other: Path) -> bool:
     return alike and history(one) == history(other)
 
 
-# An epoch has six steps: in the first epoch, in the middle of a later one, and at the end of one.
-@pytest.mark.parametrize(
-    ("step", "epoch", "kept"),
-    [
-        (15, 3, "the best epoch so far"),
-        pytest.param(2, 1, "no epoch is finished", marks=pytest.mark.slow),
-        pytest.param(12, 3, "the best epoch so far, ", marks=pytest.mark.slow),
-    ],
-)
-def test_a_run_resumed_after_ctrl_c_is_bit_identical(
-    step: int, epoch: int, kept: str, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
-    def stop(self: TerminateOnNaN, batch: int, logs: Any = None) -> None:
-        if self.model.run.step == step:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as stopping:
-        stopping.setattr(TerminateOnNaN, "batch_interval", 1)
-        stopping.setattr(TerminateOnNaN, "on_train_batch_end", stop)
-        assert main([*WORDS, "--quiet"]) == 130
-    errors = capsys.readouterr().err
-    assert f"interrupted in epoch {epoch} of 4" in errors
-    assert kept in errors
+def test_a_run_interrupted_by_ctrl_c_says_what_is_saved_and_how_to_resume(interrupted: Path) -> None:
+    errors = (interrupted.parents[1] / "errors").read_text()
+    assert "interrupted in epoch 3 of 4" in errors
+    assert "the best epoch so far" in errors
     assert errors.endswith("To resume: pellucid resume runs/1\n")
-    assert json.loads(Path("runs/1/record.json").read_text())["status"] == "interrupted"
+    assert json.loads((interrupted / "record.json").read_text())["status"] == "interrupted"
+
+
+def test_a_run_resumed_after_ctrl_c_is_bit_identical(
+    interrupted: Path, uninterrupted: Path, folder: Path, capsys: Output
+) -> None:
+    shutil.copytree(interrupted, "runs/1")
     assert main(["resume", "runs/1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["measures"] == read_measures(uninterrupted)
     assert same(folder / "runs" / "1", uninterrupted)
     assert not Path("runs/1/checkpoint").exists()
 
 
+# In the first epoch, and at the end of one.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("step", "epoch", "kept"), [(2, 1, "no epoch is finished"), (12, 3, "the best epoch so far, ")]
+)
+def test_a_run_is_resumed_from_any_step(
+    step: int, epoch: int, kept: str, uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    with monkeypatch.context() as stopping:
+        stop_at_step(step, stopping)
+        assert main([*WORDS, "--quiet"]) == 130
+    errors = capsys.readouterr().err
+    assert f"interrupted in epoch {epoch} of 4" in errors
+    assert kept in errors
+    assert main(["resume", "runs/1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measures"] == read_measures(uninterrupted)
+    assert same(folder / "runs" / "1", uninterrupted)
+
+
+def test_a_run_that_ended_after_training_is_completed(uninterrupted: Path, folder: Path, capsys: Output) -> None:
+    shutil.copytree(uninterrupted.parent / "trained", "run")
+    assert not Path("run/confusion.png").exists()
+    assert main(["resume", "run"]) == 0
+    assert "resuming from the last checkpoint" in capsys.readouterr().out
+    assert same(Path("run"), uninterrupted)
+    assert Path("run/confusion.png").exists()
+
+
+@pytest.mark.slow
 def test_a_run_interrupted_after_training_is_completed(
     uninterrupted: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -117,13 +170,11 @@ def test_a_run_interrupted_after_training_is_completed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("pellucid.experiments.user_data.evaluation.draw_pictures", stop)
+        stopping.setattr(evaluation, "draw_pictures", stop)
         assert main([*WORDS, "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume runs/1\n"
     assert main(["resume", "runs/1"]) == 0
-    assert "resuming from the last checkpoint" in capsys.readouterr().out
     assert same(folder / "runs" / "1", uninterrupted)
-    assert Path("runs/1/confusion.png").exists()
 
 
 def test_ctrl_c_while_a_resumed_run_reads_its_data_says_how_to_resume(
@@ -162,19 +213,25 @@ def test_changed_data_are_an_error_when_resuming(uninterrupted: Path, folder: Pa
     assert "run/../signs.npz: the data have changed since the experiment was written" in capsys.readouterr().err
 
 
-def test_options_override_an_experiment_file(folder: Path, capsys: Output) -> None:
+def test_options_override_an_experiment_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine").mkdir()
     Path("mine/short.toml").write_text(
         'pellucid = 1\nmodel = "linear"\noptimizer = "sgd"\n[data]\nsource = "../signs.npz"\n[training]\nepochs = 1\n'
     )
-    placement = ["--devices", "all", "--shard", "parameters"]
-    words = ["train", "mine/short.toml", "--epochs", "2", *placement, "--json", "--out", "here"]
-    assert main(words) == 0
-    measures = json.loads(capsys.readouterr().out)["measures"]
-    assert (measures["model"], measures["epochs"]) == ("linear", 2)
+    words = ["train", "mine/short.toml", "--epochs", "2", "--devices", "all", "--shard", "parameters"]
+    found = stop_before_training(monkeypatch)
+    assert main([*words, "--json", "--out", "here"]) == 130
+    assert (found[0].name, found[0].settings.epochs) == ("linear", 2)
     text = Path("here/experiment.toml").read_text()
     assert 'kind = "SGD"\nlearning_rate = 0.01' in text
     assert 'devices = "all"\nshard = "parameters"' in text
+
+
+@pytest.mark.slow
+def test_a_run_with_options_of_devices_has_their_results(folder: Path, capsys: Output) -> None:
+    words = [*WORDS, "--epochs", "2", "--devices", "all", "--shard", "parameters", "--json", "--out", "here"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["measures"]["epochs"] == 2
 
 
 def start(*words: str, env: dict[str, str]) -> subprocess.Popen[str]:

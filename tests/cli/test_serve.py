@@ -28,6 +28,8 @@ from pellucid.experiments.serving.served_model import ServedModel
 from pellucid.experiments.user_data.inference import TrainedNetwork
 from pellucid.experiments.user_data.loaders import table_loader
 from pellucid.experiments.user_data.saved_models import SavedModel
+from pellucid.experiments.user_data.settings import Settings
+from tests.cli.conftest import save_untrained
 from tests.cli.running_server import FLAT, JSON, TOKEN, Running, multipart, run_server
 
 Output = pytest.CaptureFixture[str]
@@ -133,10 +135,7 @@ def test_the_decision_threshold_of_the_run_decides(trained: Path, tmp_path: Path
         f"{line.rpartition(',')[0]},{'dear' if float(line.rpartition(',')[2]) > 150 else 'cheap'}" for line in text[1:]
     ]
     (tmp_path / "kinds.csv").write_text("\n".join([text[0], *rows]))
-    train = ["train", str(tmp_path / "kinds.csv"), "--model", "linear", "--epochs", "2", "--quiet"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        assert main([*train, "--threshold", "0.02", "--out", str(tmp_path / "run")]) == 0
+    save_untrained(Settings(str(tmp_path / "kinds.csv"), model="linear", threshold=0.02), tmp_path / "run")
     expected = predict(capsys, str(tmp_path / "run"), "flats.csv")
     with run_server(tmp_path / "run") as server:
         body, headers = multipart([("flats.csv", Path("flats.csv").read_bytes())])
@@ -175,8 +174,7 @@ def test_dates_are_read_in_iso_form_and_in_that_of_the_training_data(tmp_path: P
         f"{day:02}.{month:02}.2024,{day + 3 * month}" for day, month in zip(days, rng.integers(1, 13, 60), strict=True)
     ]
     (tmp_path / "sales.csv").write_text("\n".join(["sold,price", *lines]))
-    words = ["train", str(tmp_path / "sales.csv"), "--model", "linear", "--epochs", "2", "--quiet"]
-    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    save_untrained(Settings(str(tmp_path / "sales.csv"), model="linear"), tmp_path / "run")
     with run_server(tmp_path / "run") as server:
         dates = ["2024-03-09", "09.03.2024", "2024-03-09T00:00:00Z", None]
         found = [server.ask(body={"rows": [{"sold": date}]})[1] for date in dates]

@@ -1,6 +1,7 @@
 """The page of ``pellucid serve`` in Chromium: prediction, accessibility, and no request to another server."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -8,40 +9,60 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.cli.running_server import TOKEN, Running, run_server
+from tests.conftest import AXE, FIND_CUT_OFF, Pages
 
 SCHEMES = [("light", "phone"), pytest.param("dark", "desktop", marks=pytest.mark.slow)]
+RUNS = {"rows": "runs/1", "images": "runs/10"}
+
+
+class Tab:
+    """A page of the browser in which all tests open pages of two servers: a new one takes longer than most of them."""
+
+    def __init__(self, browser: Any, servers: dict[str, Running]) -> None:
+        self.servers, self.errors = servers, list[str]()
+        self.expected_status = ""  # Chromium reports every status above 399
+        self.context = browser.new_context(viewport=Pages.SIZES["phone"], reduced_motion="reduce")
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("request", lambda r: None if self.is_own(r.url) else self.errors.append(f"request of {r.url}"))
+
+    def is_own(self, url: str) -> bool:
+        """Whether a request goes to the server of the page."""
+        return url.startswith(("blob:", "data:")) or urlsplit(url).port == self.port
+
+    def open(self, name: str, host: str = "127.0.0.1", query: str = f"?token={quote(TOKEN)}") -> Any:
+        """Return the page of a server."""
+        self.port = self.servers[name].port
+        self.page.goto(f"http://{host}:{self.port}/{query}")
+        return self.page
 
 
 @pytest.fixture(scope="module")
-def rows(trained: Path) -> Iterator[Running]:
-    with run_server(trained / "runs/1") as server:
-        yield server
+def shared_tab(browser: Any, trained: Path) -> Iterator[Tab]:
+    with ExitStack() as stack:
+        tab = Tab(browser, {name: stack.enter_context(run_server(trained / run)) for name, run in RUNS.items()})
+        predict(tab.open("rows"))  # the first time takes longest
+        yield tab
+        tab.context.close()
 
 
-@pytest.fixture(scope="module")
-def images(trained: Path) -> Iterator[Running]:
-    with run_server(trained / "runs/10") as server:
-        yield server
+@pytest.fixture
+def tab(shared_tab: Tab) -> Iterator[Tab]:
+    shared_tab.expected_status = ""
+    shared_tab.errors.clear()
+    yield shared_tab
+    status = shared_tab.expected_status
+    assert [text for text in shared_tab.errors if not status or f"status of {status}" not in text] == []
 
 
-def open_page(pages: Any, server: Running, **options: Any) -> Any:
-    """Open the page of a server; requests to other servers and errors fail the test."""
-    context = pages.browser.new_context(**options)
-    pages.contexts.append(context)
-    page = context.new_page()
-    page.on("pageerror", lambda error: pages.errors.append(str(error)))
-    page.on("console", lambda m: pages.errors.append(m.text) if m.type == "error" else None)
-    page.on("request", lambda r: None if is_own(r.url, server) else pages.errors.append(f"request of {r.url}"))
-    page.goto(f"http://127.0.0.1:{server.port}/?token={quote(TOKEN)}")
-    return page
+def predict(page: Any) -> None:
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(".answer")
 
 
-def is_own(url: str, server: Running) -> bool:
-    return url.startswith(("blob:", "data:")) or urlsplit(url).netloc == f"127.0.0.1:{server.port}"
-
-
-def test_a_row_is_predicted_with_the_keyboard(pages: Any, rows: Running) -> None:
-    page = open_page(pages, rows)
+def test_a_row_is_predicted_with_the_keyboard(tab: Tab) -> None:
+    page = tab.open("rows")
     assert urlsplit(page.url).query == ""  # the token has left the address
     assert page.get_by_label("rooms").input_value() != ""
     page.get_by_label("rooms").focus()
@@ -54,7 +75,7 @@ def test_a_row_is_predicted_with_the_keyboard(pages: Any, rows: Running) -> None
     page.keyboard.type("40")
     page.keyboard.press("Enter")
     page.wait_for_selector(".answer")
-    _, found = rows.ask(body={"rows": [{"rooms": 3, "place": "sea", "age": 40}]})
+    _, found = tab.servers["rows"].ask(body={"rows": [{"rooms": 3, "place": "sea", "age": 40}]})
     shown = page.locator(".answer").inner_text()
     assert float(shown.split()[0]) == pytest.approx(found["predictions"][0]["values"]["price"], rel=1e-5)
     assert shown.split()[1] == "price"
@@ -64,8 +85,8 @@ def test_a_row_is_predicted_with_the_keyboard(pages: Any, rows: Running) -> None
     assert "column 'age': expected a number, received 'old'" in page.locator(".notes").inner_text()
 
 
-def test_a_table_is_predicted_and_an_error_is_shown(pages: Any, rows: Running, tmp_path: Path) -> None:
-    page = open_page(pages, rows)
+def test_a_table_is_predicted_and_an_error_is_shown(tab: Tab, tmp_path: Path) -> None:
+    page = tab.open("rows")
     (tmp_path / "few.csv").write_text("rooms,place,age\n1,sea,2\n2,town,3\n")
     page.get_by_label("Table").set_input_files(tmp_path / "few.csv")
     page.get_by_role("button", name="Predict").click()
@@ -76,11 +97,11 @@ def test_a_table_is_predicted_and_an_error_is_shown(pages: Any, rows: Running, t
     page.get_by_role("button", name="Predict").click()
     page.wait_for_selector(".trouble")
     assert "wrong.csv: no column 'rooms'. Did you mean 'room'?" in page.get_by_role("alert").inner_text()
-    pages.errors[:] = [text for text in pages.errors if "422" not in text]  # Chromium reports every status above 399
+    tab.expected_status = "422"
 
 
-def test_images_are_predicted_with_previews_and_bars(pages: Any, images: Running, trained: Path) -> None:
-    page = open_page(pages, images)
+def test_images_are_predicted_with_previews_and_bars(tab: Tab, trained: Path) -> None:
+    page = tab.open("images")
     page.get_by_role("button", name="Predict").click()
     assert "Choose an image first." in page.get_by_role("alert").inner_text()
     paths = [trained / "squares" / "lower" / "0.png", trained / "squares" / "upper" / "1.png"]
@@ -95,40 +116,58 @@ def test_images_are_predicted_with_previews_and_bars(pages: Any, images: Running
     assert sum(widths[:2]) == pytest.approx(100)
 
 
-def test_the_token_is_asked_for_and_kept_for_a_reload(pages: Any, rows: Running) -> None:
-    page = open_page(pages, rows)
+def test_the_token_is_kept_for_a_reload(tab: Tab) -> None:
+    page = tab.open("rows")
+    tab.expected_status = "401"  # before the script of the page sends the token
     page.reload()
     page.wait_for_selector("#form")
     assert urlsplit(page.url).query == ""
-    other = pages.browser.new_context().new_page()
-    other.goto(f"http://127.0.0.1:{rows.port}/")
-    assert "needs the token" in other.locator("main").inner_text()
-    other.get_by_label("Token").fill("wrong")
-    other.get_by_role("button", name="Open").click()
-    other.get_by_label("Token").fill(TOKEN)
-    other.get_by_role("button", name="Open").click()
-    other.wait_for_selector("#form")
-    other.context.close()
-    pages.errors[:] = [text for text in pages.errors if "401" not in text]
+
+
+@pytest.mark.parametrize(("token", "expected"), [("wrong", "#token"), (TOKEN, "#form")])
+def test_the_token_is_asked_for(tab: Tab, token: str, expected: str) -> None:
+    """The name of the machine is another origin than its address, so the page there has no token yet."""
+    page = tab.open("rows", "localhost", "")
+    tab.expected_status = "401"
+    assert "needs the token" in page.locator("main").inner_text()
+    page.get_by_label("Token").fill(token)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Open").click()
+    page.wait_for_selector(expected)
+    assert page.locator("#form").count() == (token == TOKEN)
+    page.evaluate("sessionStorage.clear()")
+
+
+def check(tab: Tab, scheme: str, size: str) -> None:
+    """Check that axe finds nothing serious and nothing is cut off."""
+    tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.page.set_viewport_size(Pages.SIZES[size])
+    tab.page.evaluate(AXE)  # not a script of the page, which its security policy would forbid
+    found = tab.page.evaluate("axe.run({resultTypes: ['violations']}).then((result) => result.violations)")
+    assert [(v["id"], v["nodes"]) for v in found if v["impact"] in ("serious", "critical")] == []
+    assert tab.page.evaluate(FIND_CUT_OFF) == []
 
 
 @pytest.mark.parametrize(("scheme", "size"), SCHEMES)
-def test_axe_finds_nothing_serious(
-    pages: Any, rows: Running, images: Running, trained: Path, scheme: str, size: str
-) -> None:
-    options = {"color_scheme": scheme, "viewport": pages.SIZES[size], "bypass_csp": True, "reduced_motion": "reduce"}
-    page = open_page(pages, rows, **options)
+def test_axe_finds_nothing_serious_in_the_prediction_of_a_row(tab: Tab, scheme: str, size: str) -> None:
+    page = tab.open("rows")
     page.get_by_label("age").fill("old")
-    page.get_by_role("button", name="Predict").click()
-    page.wait_for_selector(".answer")
-    pages.check(page)
-    page = open_page(pages, images, **options)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".notes")
+    check(tab, scheme, size)
+
+
+@pytest.mark.parametrize(("scheme", "size"), SCHEMES)
+def test_axe_finds_nothing_serious_in_predictions_of_images(tab: Tab, trained: Path, scheme: str, size: str) -> None:
+    page = tab.open("images")
     page.get_by_label("Images").set_input_files(sorted((trained / "squares" / "upper").iterdir())[:3])
     page.wait_for_selector(".answer")
-    pages.check(page)
-    page.evaluate("document.getElementById('result').replaceChildren()")
-    context = pages.browser.new_context(**options)
-    token = context.new_page()
-    token.goto(f"http://127.0.0.1:{rows.port}/")
-    pages.check(token)
-    context.close()
+    check(tab, scheme, size)
+
+
+@pytest.mark.parametrize(("scheme", "size"), SCHEMES)
+def test_axe_finds_nothing_serious_in_the_page_that_asks_for_the_token(tab: Tab, scheme: str, size: str) -> None:
+    page = tab.open("images", "localhost", "")
+    tab.expected_status = "401"
+    assert "needs the token" in page.locator("main").inner_text()
+    check(tab, scheme, size)

@@ -1,5 +1,6 @@
 """The process of ``pellucid serve``: its start, its options, its page, and its end."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 from pellucid.cli import main
+from pellucid.cli.output import OUTPUT
 
 Output = pytest.CaptureFixture[str]
 FLAT = {"rooms": 3, "place": "sea", "age": 40}
@@ -62,6 +65,116 @@ def get_port(url: str) -> int:
     return int(found[1])
 
 
+@pytest.fixture
+def _no_other_loop() -> Iterator[None]:
+    """Hide the event loop of the shared browser, which belongs to this thread and waits between its calls."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
+
+
+class Serving:
+    """The command in this thread, and a client of it in another one, which ends it by a signal to this process."""
+
+    def __init__(self, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.number, self.lines = number, list[str]()
+        self.is_signaled = self.is_ended = False
+        self.started = threading.Event()
+        self.errors: list[BaseException] = []
+        monkeypatch.setattr(OUTPUT, "print", self.receive)
+
+    def receive(self, text: str) -> None:
+        self.lines += text.splitlines()
+        self.started.set()
+
+    def end(self) -> None:
+        if not self.is_signaled and not self.is_ended:
+            self.is_signaled = True
+            os.kill(os.getpid(), self.number)
+
+    def run(self, words: list[str], talk: Callable[[], None]) -> int:
+        """Return the exit status of a server to which a client talks."""
+
+        def work() -> None:
+            try:
+                assert self.started.wait(20)
+                talk()
+            except BaseException as error:
+                self.errors.append(error)
+            finally:
+                self.end()
+
+        client = threading.Thread(target=work)
+        client.start()
+        status = main(["serve", *words, "--port", "0"])
+        self.is_ended = True
+        self.started.set()  # even if the server could not start
+        client.join(20)
+        if self.errors:
+            raise self.errors[0]
+        return status
+
+
+@pytest.mark.usefixtures("_no_other_loop")
+def test_ctrl_c_ends_it_after_the_running_requests(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    serving, ports = Serving(signal.SIGINT, monkeypatch), list[int]()
+
+    def talk() -> None:
+        [line] = serving.lines
+        started = json.loads(line)
+        assert sorted(started) == ["page", "pid", "token", "url"]
+        assert started["pid"] == os.getpid()
+        assert started["page"] == f"{started['url']}/?token={started['token']}"
+        assert len(started["token"]) >= 32
+        port = get_port(started["url"].removeprefix("http://127.0.0.1"))
+        ports.append(port)
+        status, content = ask(port, "/predict", started["token"], {"rows": [FLAT]})
+        assert (status, json.loads(content)["warnings"]) == (200, [])
+
+        # The head and a part of a body are there when the signal comes; the rest follows.
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        body = json.dumps({"rows": [FLAT]}).encode()
+        connection.putrequest("POST", "/predict")
+        connection.putheader("Authorization", f"Bearer {started['token']}")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body[:5])
+        ask(port, "/health", "")
+        serving.end()
+        time.sleep(0.3)
+        assert not serving.is_ended
+        connection.send(body[5:])
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, content)
+        connection.close()
+
+    assert serving.run(["runs/1", "--json"], talk) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    with pytest.raises(ConnectionRefusedError):
+        ask(ports[0], "/health", "")
+
+
+@pytest.mark.usefixtures("_no_other_loop")
+def test_the_output_shows_the_address_and_requests_and_sigterm_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    serving = Serving(signal.SIGTERM, monkeypatch)
+    monkeypatch.setenv("PELLUCID_SERVE_TOKEN", TOKEN)
+
+    def talk() -> None:
+        page = re.fullmatch(rf"runs/1/model\.pel: (http://127\.0\.0\.1:\d+)/\?token={TOKEN}", serving.lines[0])
+        assert page is not None
+        assert serving.lines[1] == "Stop with Ctrl-C."
+        assert ask(get_port(page[1][7:]), "/schema", TOKEN)[0] == 200
+        assert ask(get_port(page[1][7:]), "/schema", "wrong")[0] == 401
+
+    assert serving.run(["runs/1/model.pel"], talk) == 143
+    errors = capsys.readouterr().err
+    assert re.fullmatch(r"\S{8} GET /schema 200  \S+ ms\n\S{8} GET /schema 401  \S+ ms\nterminated\n", errors)
+
+
+@pytest.mark.slow
 def test_a_program_starts_it_and_ctrl_c_ends_it_after_the_running_requests() -> None:
     with run_process("runs/1", "--json") as (process, line):
         started = json.loads(line)
@@ -95,6 +208,7 @@ def test_a_program_starts_it_and_ctrl_c_ends_it_after_the_running_requests() -> 
             ask(port, "/health", "")
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_the_address_and_requests_and_sigterm_ends_it() -> None:
     with run_process("runs/1/model.pel", PELLUCID_SERVE_TOKEN=TOKEN) as (process, line):
         page = re.fullmatch(rf"runs/1/model\.pel: (http://127\.0\.0\.1:\d+)/\?token={TOKEN}\n", line)

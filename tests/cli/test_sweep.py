@@ -4,6 +4,8 @@ import csv
 import itertools
 import json
 import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError
+from pellucid.experiments.runner import RunContext
 from pellucid.experiments.user_data import Settings
 from pellucid.experiments.user_data import sweep as sweep_module
+from pellucid.experiments.user_data.fit import fit_model
 from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.sweep import plan_rungs
+from pellucid.experiments.user_data.sweep import plan_rungs, run_sweep
 from pellucid.experiments.user_data.sweep_grid import draw_trials, make_trial, parse_grid
 from tests.cli.conftest import write_flats
 from tests.cli.photos import draw_images
@@ -80,9 +84,9 @@ def test_the_folder_is_that_of_the_winner(run: Path) -> None:
     rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
     curve = sweep["trials"][0]["curve"]
     np.testing.assert_allclose([float(row["val_loss"]) for row in rows], curve[: len(rows)], rtol=1e-4)
-    assert main(["train", str(run / "experiment.toml"), "--out", "again", "--quiet"]) == 0
-    first, second = (pel.load_model(each / "model.pel").get_weights() for each in (run, Path("again")))
-    for one, other in zip(first, second, strict=True):
+    again = prepare(Settings(**read(run / "experiment.toml")))
+    fit_model(again, Path("again"), 0)
+    for one, other in zip(pel.load_model(run / "model.pel").get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -101,6 +105,7 @@ def test_the_table_and_the_report_show_all_trials(run: Path) -> None:
     assert sorted(each.name for each in run.iterdir() if "sweep" in each.name) == ["sweep.csv", "sweep.png"]
 
 
+@pytest.mark.slow
 def test_a_rung_continues_weights_and_optimizer() -> None:
     """Two rungs give what one sweep over all epochs gives."""
     x, y = pel.data.moons(200)
@@ -122,7 +127,55 @@ def test_a_rung_continues_weights_and_optimizer() -> None:
         pel.sweep(build, x, y, epochs=5, initial_epoch=5, learning_rate=rates, **options)
 
 
-@pytest.mark.parametrize("rung", [pytest.param(1, marks=pytest.mark.slow), 2])
+def get_settings(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings of a command."""
+    found: list[Settings] = []
+
+    def keep(settings: Settings, *given: Any, **options: Any) -> int:
+        found.append(settings)
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pellucid.cli.train.execute", keep)
+        assert main([*words]) == 0
+    return found[0]
+
+
+def test_an_interrupted_sweep_continues_with_the_next_rung(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, rungs = get_settings(SWEEP, monkeypatch), []
+    assert (settings.sweep, settings.epochs) == (["learning_rate=0.0001,0.003,0.02", "units=4,16"], 8)
+    train_rung, lines = sweep_module.train_rung, list[str]()
+
+    def stop(networks: Any, rung: Any, *arguments: Any) -> int:
+        if len(rungs) == 2:
+            raise KeyboardInterrupt
+        rungs.append(rung)
+        return train_rung(networks, rung, *arguments)
+
+    Path("cut").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(sweep_module, "train_rung", stop)
+        with pytest.raises(
+            KeyboardInterrupt, match="interrupted in rung 3 of 3 of the sweep; the scores of 2 rungs are"
+        ):
+            run_sweep(RunContext(Path("cut")), settings, 0, lines.extend)
+    assert "6 up to epoch 2; 3 up to epoch 4; 2 up to epoch 8" in lines[0]
+    assert len(Path("cut/sweep.csv").read_text().splitlines()) == 7
+    assert tomllib.loads(Path("cut/experiment.toml").read_text())["sweep"] == {"settings": settings.sweep}
+    again = Settings(**read(Path("cut/experiment.toml")))
+    monkeypatch.setattr(sweep_module, "train_rung", lambda *given: rungs.append(given[1]) or train_rung(*given))
+    winner, result = run_sweep(RunContext(Path("cut")), again, 0, lines.extend)
+    assert "resuming from the last rung" in lines
+    assert [rung.trials for rung in rungs] == [6, 3, 2]
+    expected = get_measures(run)["sweep"]
+    assert [each.number for each in result.ranking] == [each["trial"] for each in expected["trials"]]
+    for found, trial in zip(result.ranking, expected["trials"], strict=True):
+        np.testing.assert_array_equal(found.curves["val_loss"], trial["curve"])
+    assert winner.optimizer == Settings(**read(run / "experiment.toml")).optimizer
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rung", [1, 2])
 def test_an_interrupted_sweep_resumes_with_the_same_result(
     run: Path, rung: int, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -282,14 +335,23 @@ def test_graphs_and_batch_sizes_take_several_programs() -> None:
     assert "accuracy" not in Path("run/sweep.csv").read_text().split("validation_accuracy")[0]
 
 
-def test_a_sweep_is_a_section_of_an_experiment_file(capsys: Output) -> None:
+def test_a_sweep_is_a_section_of_an_experiment_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.toml").write_text(
         'pellucid = 1\n[data]\nsource = "moons"\n[training]\nepochs = 1\n[sweep]\n'
         'settings = ["learning_rate=0.001..0.1:5"]\ntrials = 3\n'
     )
-    assert main(["train", "mine.toml", "--model", "linear", "--out", "run", "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert len(record["measures"]["sweep"]["trials"]) == 3
+    settings = get_settings(["train", "mine.toml", "--model", "linear"], monkeypatch)
+    assert (settings.sweep, settings.trials, settings.model) == (["learning_rate=0.001..0.1:5"], 3, "linear")
+    monkeypatch.setattr(sweep_module, "train_rung", train_none)
+    _, result = run_sweep(RunContext(Path()), settings, 0, print)
+    assert len(result.trials) == 3
+
+
+def train_none(networks: Any, rung: Any, result: Any, verbose: Any) -> int:
+    """Give the trials of a rung a loss without training them."""
+    for number in networks:
+        result.trials[number - 1].curves["val_loss"] = [float(number)] * rung.end
+    return 1
 
 
 REFUSED: list[tuple[list[str], str]] = [
@@ -344,10 +406,31 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         check_sweep(Settings("moons", sweep=["units=4,8"]))
 
 
-def test_trials_that_diverge_are_ranked_last(capsys: Output) -> None:
+def test_trials_that_diverge_are_ranked_last() -> None:
+    settings = Settings("moons", model="linear", optimizer="sgd", epochs=1, batch_size=1000)
+    winner, result = run_sweep(
+        RunContext(Path()), replace(settings, sweep=["learning_rate=1e30,0.01"]), 0, lambda lines: None
+    )
+    assert [each.number for each in result.ranking] == [2, 1]
+    assert winner.optimizer == {"kind": "SGD", "learning_rate": 0.01}
+
+
+def test_a_sweep_in_which_all_trials_diverge_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def diverge(networks: Any, rung: Any, result: Any, verbose: Any) -> int:
+        for number in networks:
+            result.trials[number - 1].curves["val_loss"] = [np.nan] * rung.end
+        return 1
+
+    monkeypatch.setattr(sweep_module, "train_rung", diverge)
+    words = ["train", "moons", "--model", "linear", "--epochs", "1", "--sweep", "learning_rate=1e30,1e32"]
+    assert main([*words, "--out", "none", "--quiet"]) == 1
+    assert "sweep: no trial has a finite validation loss. Choose smaller learning rates" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_trials_of_ensembles_that_diverge_are_ranked_last(capsys: Output) -> None:
     write_flats(Path("flats.csv"))
     words = ["train", "flats.csv", "--epochs", "2", "--optimizer", "sgd", "--sweep"]
     assert main([*words, "learning_rate=1e30,0.01", "--out", "run", "--quiet"]) == 0
     assert [each["trial"] for each in get_measures(Path("run"))["sweep"]["trials"]] == [2, 1]
     assert main([*words, "learning_rate=1e30,1e32", "--out", "none", "--quiet"]) == 1
-    assert "sweep: no trial has a finite validation loss. Choose smaller learning rates" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,31 +12,46 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
-from pellucid.inspect.layer_timing import LayerTime, TimeSpread, summarize, time_model
+from pellucid.inspect import layer_timing
+from pellucid.inspect.layer_timing import LayerTime, ModelTime, TimeSpread, summarize, time_model
 from pellucid.model.errors import ModelError
 from pellucid.show.roofline import Work
 
 Output = pytest.CaptureFixture[str]
 
-NETWORK = """
-pellucid = 1
-loss = "mse"
-[input]
-shape = [300]
-[[layers]]
-kind = "Dense"
-name = "wide"
-units = 600
-activation = "relu"
-[[layers]]
-kind = "Dropout"
-name = "dropout"
-rate = 0.5
-[[layers]]
-kind = "Dense"
-name = "narrow"
-units = 1
-"""
+
+class Measured(NamedTuple):
+    model: pel.Model
+    times: ModelTime
+    weights_before: list[Any]
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    """A network with branches and a wide layer, its times, and its weights before."""
+    nn.set_random_seed(0)
+    x = nn.Input((300,), name="x")
+    normalization = nn.Normalization(name="scaled")
+    normalization.adapt(np.random.default_rng(0).normal(size=(20, 300)).astype("float32"))
+    wide = nn.Dense(600, activation="relu", name="wide")(normalization(x))
+    branches = [nn.Dense(1, name=name)(wide) for name in ("left", "right")]
+    model = pel.Model(x, nn.Dropout(0.5, name="dropped")(nn.Add(name="sum")(branches)))
+    model.compile("adam", "mse")
+    before = [w.copy() for w in model.get_weights()]
+    return Measured(model, time_model(model, 64, 5), before)
+
+
+@pytest.fixture
+def asked(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the command measures, which is not measured again: models, batch sizes and iterations."""
+    found: list[Any] = []
+
+    def time_model(model: pel.Model, batch_size: int, iterations: int, **options: Any) -> ModelTime:
+        found.extend([model, batch_size, iterations])
+        return measured.times
+
+    monkeypatch.setattr(layer_timing, "time_model", time_model)
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +59,16 @@ def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
 
 
-def test_each_layer_and_the_step_are_measured(capsys: Output) -> None:
-    Path("network.toml").write_text(NETWORK)
-    assert main(["time", "network.toml", "--batch-size", "64", "--iterations", "5", "--json"]) == 0
+def test_each_layer_and_the_step_are_measured(asked: list[Any], capsys: Output) -> None:
+    assert main(["time", "runs/1", "--batch-size", "64", "--iterations", "5", "--json"]) == 0
+    assert asked[1:] == [64, 5]
     found = json.loads(capsys.readouterr().out)
     layers = {each["layer"].split()[0]: each for each in found["layers"]}
-    assert list(layers) == ["wide", "dropout", "narrow"]
-    assert (layers["wide"]["parameters"], layers["narrow"]["parameters"]) == (300 * 600 + 600, 601)
+    assert list(layers) == ["scaled", "wide", "left", "right", "sum", "dropped"]
+    assert (layers["wide"]["parameters"], layers["left"]["parameters"]) == (300 * 600 + 600, 601)
     assert layers["wide"]["operations"] == 2 * 300 * 600 + 600 + 600  # product, bias, activation
     assert sum(each["share"] for each in found["layers"]) == pytest.approx(1)
-    assert layers["wide"]["share"] > layers["narrow"]["share"]
+    assert layers["wide"]["share"] > layers["left"]["share"]
     for each in found["layers"]:
         assert 0 < each["forward"]["lower"] <= each["forward"]["median"] <= each["forward"]["upper"] < 5
     step = found["training_step"]
@@ -62,10 +78,19 @@ def test_each_layer_and_the_step_are_measured(capsys: Output) -> None:
     assert (found["batch_size"], found["iterations"]) == (64, 5)
 
 
-def test_the_table_compares_the_sum_of_the_layers_with_the_whole(capsys: Output) -> None:
-    assert main(["time", "runs/1", "--iterations", "3"]) == 0
+def test_gradients_flow_to_every_operand_of_a_functional_model(measured: Measured) -> None:
+    layers = {each.layer.split()[0]: each for each in measured.times.layers}
+    assert all(layers[name].backward is not None for name in ("wide", "left", "right", "sum", "dropped"))
+    assert layers["scaled"].backward is None  # it has no trainable weights, and its input no gradient
+    changed = [(a != b).any() for a, b in zip(measured.weights_before, measured.model.get_weights(), strict=True)]
+    assert any(changed)  # the step has run
+
+
+def test_the_table_compares_the_sum_of_the_layers_with_the_whole(asked: list[Any], capsys: Output) -> None:
+    assert main(["time", "runs/1"]) == 0
+    assert asked[1:] == [32, 50]
     output = capsys.readouterr().out
-    assert re.search(r"^standardized \(Normalization\) +\S+ .s ± \d+% +- ", output, re.MULTILINE)
+    assert re.search(r"^scaled \(Normalization\) +\S+ .s ± \d+% +- ", output, re.MULTILINE)
     assert re.search(r"^sum of the layers .* 100\.0%$", output, re.MULTILINE)
     ratio = re.search(r"Added up, the layers take (\S+ \S+), ([\d.]+) times the (\S+ \S+) of the whole\.", output)
     assert ratio is not None
@@ -77,7 +102,7 @@ def test_the_table_compares_the_sum_of_the_layers_with_the_whole(capsys: Output)
 
 
 def test_a_model_without_a_loss_has_no_step() -> None:
-    model = pel.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)])
+    model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
     found = time_model(model, batch_size=8, iterations=2)
     assert found.step is None
     assert found.backward is not None
@@ -85,26 +110,14 @@ def test_a_model_without_a_loss_has_no_step() -> None:
     for layer in model.layers:
         layer.trainable = False
     frozen = time_model(model, batch_size=8, iterations=2)
-    assert [each.backward for each in frozen.layers] == [None, None]
+    assert [each.backward for each in frozen.layers] == [None]
     assert frozen.backward is None
 
 
-def test_gradients_flow_to_every_operand_of_a_functional_model() -> None:
-    x = nn.Input((6,), name="x")
-    left, right = nn.Dense(4, name="left")(x), nn.Dense(4, name="right")(x)
-    model = pel.Model(x, nn.Dense(3, activation="softmax", name="top")(nn.Add(name="sum")([left, right])))
-    model.compile("adam", "sparse_categorical_crossentropy")
-    before = [w.copy() for w in model.get_weights()]
-    found = time_model(model, batch_size=8, iterations=2)
-    assert [each.layer.split()[0] for each in found.layers] == ["left", "right", "sum", "top"]
-    assert all(each.backward is not None for each in found.layers)
-    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))  # the step has run
-
-
-def test_an_experiment_file_is_built_for_its_data(capsys: Output) -> None:
+def test_an_experiment_file_is_built_for_its_data(asked: list[Any]) -> None:
     Path("experiment.toml").write_text('pellucid = 1\nmodel = "linear"\n[data]\nsource = "flats.csv"\n')
-    assert main(["time", "experiment.toml", "--iterations", "1", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["layers"][1]["parameters"] == 5 + 1
+    assert main(["time", "experiment.toml"]) == 0
+    assert [p.get_value().size for p in asked[0].trainable_parameters] == [5, 1]
 
 
 @pytest.mark.parametrize(
@@ -132,13 +145,12 @@ def test_inputs_of_unknown_size_are_an_error() -> None:
         time_model(model)
 
 
-def test_the_time_of_a_layer_is_that_of_both_passes() -> None:
-    model = pel.Sequential([nn.Input((4,)), nn.Dense(3)])
+def test_the_time_of_a_layer_is_that_of_both_passes(measured: Measured) -> None:
     [forward, backward, noise] = (TimeSpread(m, m, m) for m in (2.0, 3.0, -1.0))
     none = Work(0, 0, 0)
     layers = [LayerTime("a", forward, backward, 0, 0, none), LayerTime("b", forward, noise, 0, 0, none)]
     layers.append(LayerTime("c", TimeSpread(1.0, 1.0, 1.0), None, 0, 0, none))
-    found = replace(time_model(model, 2, 1), layers=layers, forward=forward, backward=backward)
+    found = replace(measured.times, layers=layers, forward=forward, backward=backward)
     assert [each.seconds for each in layers] == [5.0, 2.0, 1.0]
     assert [each["share"] for each in found.to_json()["layers"]] == [0.625, 0.25, 0.125]
     assert (found.layer_seconds, found.whole_seconds) == (8.0, 5.0)

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import re
 import shutil
@@ -6,17 +7,22 @@ import subprocess
 import sys
 import tomllib
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import pellucid as pel
 from pellucid.cli import main
+from pellucid.cli.train import merge_settings
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.runner import UsageError
+from pellucid.experiments.runner import RunContext, UsageError
 from pellucid.experiments.user_data import Settings, train
+from pellucid.experiments.user_data.config_toml import read_settings
+from pellucid.experiments.user_data.fit import save_settings
+from pellucid.experiments.user_data.pipeline import prepare
 from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
@@ -100,31 +106,16 @@ def test_a_run_repeated_from_its_experiment_file_is_bit_identical(run: Path, fol
     assert all((a == b).all() for a, b in zip(weights(run), weights(folder / "again"), strict=True))
 
 
-def test_a_regression_predicts_in_the_units_of_its_targets(folder: Path, capsys: Output) -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(5, 3, (80, 2)).astype("float32")
-    np.savez("line.npz", x=x, y=1000 + 50 * x[:, 0])
-    words = ["train", "line.npz", "--model", "linear", "--epochs", "20", "--learning-rate", "0.2"]
-    assert main([*words, "--out", "here"]) == 0
-    output, errors = capsys.readouterr()
-    assert "line.npz: 80 samples of 2 numbers; regression, predicting target" in output
-    assert "56 training, 12 validation and 12 test samples" in output
-    assert "mean absolute error" in output
-    assert "linear regression" in output
-    assert "pellucid train here/experiment.toml" in output
-    assert errors == ""
-    record = json.loads((folder / "here" / "record.json").read_text())
-    result = record["measures"]
-    assert result["test"]["r2"] > 0.99
-    assert result["test"]["mae"] < result["baselines"]["mean"]["mae"] / 10
-    assert "target: true values from " in record["pictures"][1]["reading"]
-    model = pel.load_model("here/model.pel")
-    assert model.evaluate(x, 1000 + 50 * x[:, 0])[1] == pytest.approx(result["test"]["mae"], rel=0.5)
-    predicted = model.predict(np.array([[5.0, 0.0]], "float32"))
-    assert predicted[0, 0] == pytest.approx(1250, abs=30)
+class FlatsRun(NamedTuple):
+    folder: Path
+    output: str
+    errors: str
 
 
-def test_a_csv_file_has_numbers_categories_and_missing_cells(folder: Path, capsys: Output) -> None:
+@pytest.fixture(scope="module")
+def flats(tmp_path_factory: pytest.TempPathFactory) -> FlatsRun:
+    """A run on a table with categories, missing and invalid cells, and rows without a target; and what it printed."""
+    place = tmp_path_factory.mktemp("flats")
     rng = np.random.default_rng(0)
     rooms, places = rng.integers(1, 6, 90), rng.choice(["land", "town"], 90)
     prices = 20.0 * rooms + 50 * (places == "town") + 0.5
@@ -134,24 +125,43 @@ def test_a_csv_file_has_numbers_categories_and_missing_cells(folder: Path, capsy
     lines[7] = lines[7].replace(f"{rooms[6]},", "many,", 1)
     lines[9] = lines[9].replace(f"{prices[8]}", "")
     lines += [f"3,town,,k{i},here" for i in range(90, 200)]
-    Path("flats.csv").write_text("\n".join(lines))
-    warnings.simplefilter("default", DataWarning)
-    words = ["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "20", "--learning-rate", "0.2"]
-    assert main([*words, "--out", "here"]) == 0
-    output, errors = capsys.readouterr()
+    (place / "flats.csv").write_text("\n".join(lines))
+    words = ["train", "flats.csv", "--target", "price", "--model", "linear", "--epochs", "60", "--learning-rate", "0.2"]
+    output, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as here, redirect_stdout(output), redirect_stderr(errors):
+        here.chdir(place)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", DataWarning)
+            assert main([*words, "--batch-size", "63", "--out", "here"]) == 0
+    return FlatsRun(place / "here", output.getvalue(), errors.getvalue())
+
+
+def test_a_regression_predicts_in_the_units_of_its_targets(flats: FlatsRun) -> None:
+    assert "63 training, 13 validation and 13 test samples" in flats.output
+    assert "mean absolute error" in flats.output
+    assert "linear regression" in flats.output
+    assert "pellucid train here/experiment.toml" in flats.output
+    record = json.loads((flats.folder / "record.json").read_text())
+    result = record["measures"]
+    assert result["test"]["r2"] > 0.95
+    assert result["test"]["mae"] < result["baselines"]["mean"]["mae"] / 5
+    assert "price: true values from " in record["pictures"][1]["reading"]
+    predicted = pel.load_model(flats.folder / "model.pel").predict(np.array([[1, 1, 0], [5, 0, 1]], "float32"))
+    assert predicted[:, 0] == pytest.approx([20.5, 150.5], abs=5)
+
+
+def test_a_csv_file_has_numbers_categories_and_missing_cells(flats: FlatsRun) -> None:
+    output, errors = flats.output, flats.errors
     assert "flats.csv: 89 rows of 5 columns, the target is 'price'; regression, predicting price" in output
     assert "flats.csv: skipped 111 of 200 rows without a target; the first is line 10, column 'price'" in errors
     assert "flats.csv: treated 1 cell as missing: line 8, column 'rooms': expected a number, received 'many'" in errors
     assert re.search(r"where +- +always 'here'\n", output)
     assert re.search(r"key +- +an identifier: nearly every string is unique\n", output)
     assert re.search(r"rooms +number +numbers; 2 missing become the median 3\n", output)
-    columns = json.loads((folder / "here" / "data.json").read_text())["inputs"]
+    columns = json.loads((flats.folder / "data.json").read_text())["inputs"]
     assert columns[0] | {"limits": None} == {"name": "rooms", "kind": "number", "missing": 3.0, "limits": None}
     assert columns[1] == {"name": "place", "kind": "category", "values": ["land", "town"]}
-    assert (folder / "here" / "predictions.png").exists()
-    record = json.loads((folder / "here" / "record.json").read_text())
-    result = record["measures"]
-    assert result["test"]["mae"] < result["baselines"]["mean"]["mae"]
+    assert (flats.folder / "predictions.png").exists()
 
 
 @pytest.mark.slow
@@ -169,22 +179,35 @@ def test_a_diverging_training_keeps_the_best_epoch(folder: Path, capsys: Output)
     assert np.isfinite(weights(folder / "here")[-1]).all()
 
 
-def test_layers_of_a_file_are_trained(folder: Path, capsys: Output) -> None:
+def test_layers_of_a_file_are_those_of_the_network(folder: Path) -> None:
     Path("layers.toml").write_text(TINY)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3))
     y = np.where(x[:, 0] > 0, "up", "down")
     np.savez("signs.npz", x_train=x[:50], y_train=y[:50], x_test=x[50:], y_test=y[50:])
-    assert main(["train", "signs.npz", "--model", "layers.toml", "--epochs", "2", "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    result = record["measures"]
-    assert result["classes"] == ["down", "up"]
-    assert result["samples"] == {"training": 42, "validation": 8, "test": 10}
-    assert record["folder"] == "runs/1"
-    assert result["weights"] == 8
+    prepared = prepare(Settings(**merge_settings("signs.npz", "layers.toml", {"epochs": 2})))
+    assert list(prepared.dataset.class_names) == ["down", "up"]
+    assert {name: len(rows) for name, rows in prepared.parts.items()} == {"training": 42, "validation": 8, "test": 10}
+    assert [layer["kind"] for layer in prepared.layers] == ["Flatten", "Dense"]
+    assert prepared.weights == 8
+    assert prepared.settings.epochs == 2
 
 
-def test_a_schedule_of_a_file_is_used_and_repeated(folder: Path, capsys: Output) -> None:
+def test_a_schedule_of_a_file_is_used_and_repeated(folder: Path) -> None:
+    rate = '{ kind = "InverseDecay", initial_learning_rate = 0.01, decay_rate = 0.5 }'
+    Path("layers.toml").write_text(f'{TINY}\n[optimizer]\nkind = "SGD"\nlearning_rate = {rate}\n')
+    prepared = prepare(Settings(**merge_settings("moons", "layers.toml", {"epochs": 2})))
+    assert "SGD, InverseDecay learning rate up to 0.01, at most 2 epochs" in prepared.network_summary
+    save_settings(RunContext(folder), prepared, ())
+    again = prepare(Settings(**read_settings(Path("experiment.toml"))))
+    for each in (prepared, again):
+        schedule: Any = each.model.optimizer.learning_rate
+        assert type(schedule).__name__ == "InverseDecay"
+        assert (schedule.initial_learning_rate, schedule.decay_rate) == (0.01, 0.5)
+
+
+@pytest.mark.slow
+def test_a_training_with_a_schedule_is_repeated_bit_for_bit(folder: Path, capsys: Output) -> None:
     rate = '{ kind = "InverseDecay", initial_learning_rate = 0.01, decay_rate = 0.5 }'
     Path("layers.toml").write_text(f'{TINY}\n[optimizer]\nkind = "SGD"\nlearning_rate = {rate}\n')
     assert main(["train", "moons", "--model", "layers.toml", "--epochs", "2", "--out", "here"]) == 0
@@ -199,14 +222,15 @@ def test_a_schedule_of_a_file_is_used_and_repeated(folder: Path, capsys: Output)
     [
         (["--devices", "7"], "error: devices: expected a number from 1 to "),
         (
-            ["--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", "2", "--batch-size", "200"],
+            ["--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", "2"],
             "The loss was never finite, so no weights were learned. Use a smaller --learning-rate",
         ),
     ],
 )
 def test_a_run_without_results_leaves_no_folder(words: list[str], message: str, capsys: Output) -> None:
+    np.savez("line.npz", x=np.arange(80.0).reshape(40, 2), y=np.arange(40) / 7)
     warnings.simplefilter("default", pel.TrainingWarning)
-    assert main(["train", "moons", *words]) == 1
+    assert main(["train", "line.npz", "--model", "linear", *words]) == 1
     assert message in capsys.readouterr().err
     assert not Path("runs").exists()
 
@@ -230,9 +254,6 @@ DOCUMENTATION = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "tra
 
 
 def test_the_experiment_files_of_the_documentation_are_valid(folder: Path) -> None:
-    from pellucid.experiments.user_data.config_toml import read_settings
-    from pellucid.experiments.user_data.fit import prepare
-
     named, layers, *_ = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     Path("flats.csv").write_text("\n".join(["rooms,price", *(f"{i},{10 * i}" for i in range(40))]))
     Path("named.toml").write_text(named)
@@ -259,8 +280,6 @@ def test_help_imports_neither_numpy_nor_the_graph() -> None:
 
 
 def test_parts_of_folders_and_arrays_are_kept(folder: Path) -> None:
-    from pellucid.experiments.user_data.fit import prepare
-
     for part, count in (("train", 6), ("val", 2), ("test", 3)):
         draw_images(folder / "photos" / part, count)
     archive = shutil.make_archive("photos", "zip", "photos")

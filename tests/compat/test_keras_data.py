@@ -15,7 +15,7 @@ import pellucid as pel
 from pellucid.compat.keras import backend as K
 from pellucid.compat.keras import datasets, layers, models, sequence, text, utils
 from pellucid.compat.keras.preprocessing import image
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 
 def test_padded_sequences() -> None:

@@ -10,7 +10,7 @@ import pellucid as pel
 from pellucid.compat.keras import backend as K
 from pellucid.compat.keras import constraints, initializations, layers, models, regularizers
 from pellucid.compat.keras.named_objects import draw
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 pytestmark = pytest.mark.usefixtures("engine")
 

@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 from pellucid.compat import python2
 from pellucid.compat.python2 import ScriptSyntaxError, decode_source, is_python2, parse_python2
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 pytest.importorskip("fissix")
 

@@ -15,7 +15,7 @@ from pellucid.compat.tensorflow.examples.tutorials.mnist import input_data
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.compat import programs
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 pytestmark = pytest.mark.usefixtures("engine")
 

@@ -11,7 +11,7 @@ import pytest
 import pellucid as pel
 import pellucid.compat.tensorflow as tf
 from pellucid.interop.tensorboard.writer import EventWriter
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 pytestmark = pytest.mark.usefixtures("engine")
 

@@ -15,7 +15,7 @@ import pytest
 import pellucid as pel
 from pellucid.compat import theano
 from pellucid.compat.theano import tensor as T
-from tests.compat.named_case import name_case
+from tests.named_case import name_case
 
 sys.path.insert(0, str(Path(__file__).parent))
 import theano_cases

@@ -12,8 +12,8 @@ import pytest
 import pellucid as pel
 from pellucid.compat.script import ScriptRun, parse_unit
 from pellucid.compat.translation import Translation, translate
-from tests.compat.named_case import name_case
 from tests.compat.old_programs import KERAS_RINGS, THEANO_MOONS
+from tests.named_case import name_case
 
 pytest.importorskip("fissix")
 

@@ -1,16 +1,87 @@
 """Small experiments for tests."""
 
+import inspect
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from pellucid.experiments.runner import Experiment, ExperimentResult, Range, RunContext, Score, experiment
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _programs_are_compiled_once(compile_once: None) -> None:
-    """Runs load programs that other runs have compiled."""
+def _runs_are_quick(compile_once: None, blank_pictures: None) -> Iterator[None]:
+    """Runs load programs that other runs have compiled, draw nothing, and compute few points of decision boundaries."""
+    from pellucid.show import plots
+
+    make_mesh = plots.make_mesh
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "make_mesh", lambda points, *_: make_mesh(points, 12))
+        yield
+
+
+@pytest.fixture
+def drawn_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are drawn."""
+    from matplotlib.figure import Figure
+
+    from pellucid.show import plot_style, plots
+
+    monkeypatch.setattr(Figure, "savefig", inspect.unwrap(Figure.savefig))
+    monkeypatch.setattr(plots, "make_mesh", plot_style.make_mesh)
+
+
+@pytest.fixture
+def small_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grids of images have three panels at most: a panel takes a hundredth of a second."""
+    from pellucid.show import plots
+
+    draw = plots.image_grid
+
+    def draw_few(images: Any, titles: Sequence[str] = (), wrong: Sequence[bool] = (), **options: Any) -> Any:
+        return draw(images[:3], titles[:3], wrong=wrong[:3], **options)
+
+    monkeypatch.setattr(plots, "image_grid", draw_few)
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small data set instead of MNIST: noisy copies of ten patterns, the first of which is most frequent."""
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(0, 200, (10, 28, 28))
+
+    def draw(count: int) -> tuple[Any, Any]:
+        labels = (np.maximum(np.arange(count) % 12 - 1, 0) % 10).astype("uint8")
+        return (patterns[labels] + rng.integers(0, 56, (count, 28, 28))).astype("uint8"), labels
+
+    parts = draw(600), draw(240)
+    monkeypatch.setattr("pellucid.data.mnist", lambda: parts)
+
+
+@pytest.fixture(scope="session")
+def three_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of images of three classes."""
+    from pellucid.data import write_digit_folder
+
+    folder = tmp_path_factory.mktemp("three") / "digits"
+    return write_digit_folder(folder, digits=(0, 1, 7), per_class=16, layout="folder-per-class")
+
+
+@pytest.fixture
+def small_dense_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiment `images` has a network of one layer."""
+    import pellucid as pel
+    from pellucid import nn
+
+    def build(classes: int, rate: float, seed: int) -> pel.Sequential:
+        nn.set_random_seed(seed)
+        model = pel.Sequential([nn.Input((3072,)), nn.Dense(classes, activation="softmax")])
+        model.compile(nn.optimizers.SGD(rate), "binary_crossentropy", metrics=["accuracy"])
+        return model
+
+    monkeypatch.setattr("pellucid.experiments.images.build_model", build)
 
 
 @experiment("sample", "Something small that <works>", r"x^2 + \frac{1}{2}, \quad y = 2", chapters=(3, 4))

@@ -1,21 +1,20 @@
 """Baselines of a training run, findings, and the summary that compares them."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import Ridge
-from sklearn.metrics import accuracy_score, mean_absolute_error
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pellucid.cli import main
+from pellucid.cli.output import format_result
+from pellucid.experiments.runner import RunContext
 from pellucid.experiments.user_data import Settings, baselines
 from pellucid.experiments.user_data.baseline_comparison import Comparison, compare_classifiers
+from pellucid.experiments.user_data.evaluation import evaluate
+from pellucid.experiments.user_data.fit import fit_model, save_network
 from pellucid.experiments.user_data.metrics import evaluate_classification
 from pellucid.experiments.user_data.pipeline import prepare
 from pellucid.experiments.user_data.result_findings import find_baseline_problems, find_class_problems
@@ -25,28 +24,27 @@ from pellucid.experiments.user_data.scored_predictions import ScoredPredictions
 Output = pytest.CaptureFixture[str]
 
 
-pytestmark = pytest.mark.usefixtures("blank_pictures")
-
-
-@pytest.fixture
-def checkers(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def checkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Points whose class a tree finds, and a linear network does not."""
     x = np.random.default_rng(0).uniform(-1, 1, size=(600, 2))
-    np.savez(tmp_path / "checkers.npz", x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
-    return tmp_path / "checkers.npz"
+    file = tmp_path_factory.mktemp("checkers") / "checkers.npz"
+    np.savez(file, x=x, y=(x[:, 0] * x[:, 1] > 0).astype(int))
+    return file
 
 
-def test_a_tree_that_wins_comes_first_in_the_summary(checkers: Path, tmp_path: Path, capsys: Output) -> None:
-    words = ["train", str(checkers), "--model", "linear", "--epochs", "2", "--out", str(tmp_path / "run")]
-    assert main(words) == 0
-    output = capsys.readouterr().out.splitlines()
-    measures = json.loads((tmp_path / "run" / "record.json").read_text())["measures"]
+def test_a_tree_that_wins_comes_first_in_the_summary(checkers: Path, tmp_path: Path) -> None:
+    prepared = prepare(Settings(str(checkers), model="linear", epochs=1, batch_size=420))
+    history = fit_model(prepared, tmp_path, 0)
+    model, decision = save_network(prepared, tmp_path, history)
+    result = evaluate(RunContext(tmp_path), prepared, model, decision, history)
+    measures: Any = result.measures
     tree, network = measures["baselines"]["gradient-boosted trees"]["accuracy"], measures["test"]["accuracy"]
     assert tree > network + 0.2
     values = f"accuracy {tree:.4g} against {network:.4g}"
     first = f"Gradient-boosted trees are better than this network: {values}, beyond chance (McNemar's test)."
     assert measures["summary"][0] == first
-    assert output[output.index("") + 1].strip() == first
+    assert format_result("", result).splitlines()[:2] == ["", f"  {first}"]
     [comparison] = [each for each in measures["comparisons"] if each["baseline"] == "gradient-boosted trees"]
     assert comparison["verdict"] == "worse"
 
@@ -61,6 +59,9 @@ def test_a_missing_package_is_named_before_training(
 
 
 def test_baselines_see_the_same_samples_as_the_network(checkers: Path) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import accuracy_score
+
     prepared = prepare(Settings(str(checkers)))
     found, skipped = baselines.fit_baselines(prepared)
     assert skipped == {}
@@ -75,6 +76,11 @@ def test_baselines_see_the_same_samples_as_the_network(checkers: Path) -> None:
 
 
 def test_baselines_of_several_targets_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    from sklearn.linear_model import Ridge
+    from sklearn.metrics import mean_absolute_error
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 3))
     np.savez(tmp_path / "two.npz", x=x, y=x[:, :2] ** 2 + 3)

@@ -56,8 +56,8 @@ def read_inputs(description, file, strict):
 
 LOADER = DataLoader(
     kind="lines",
-    name="a DAT file",
-    recognizes=lambda path: path.suffix == ".dat",
+    name="a PTS file",
+    recognizes=lambda path: path.suffix == ".pts",
     load=load,
     read_inputs=read_inputs,
     is_valid=lambda description: isinstance(description["scale"], float),
@@ -69,7 +69,7 @@ PROGRAM = """
 import sys
 from pellucid.experiments.user_data import loaders
 loaders.__path__.append(".")
-loaders.MODULES = (*loaders.MODULES, "dat_loader")
+loaders.MODULES = (*loaders.MODULES, "point_loader")
 from pellucid.cli import main
 for words in sys.argv[1:]:
     print(main(words.split()))
@@ -78,16 +78,16 @@ for words in sys.argv[1:]:
 
 @pytest.mark.slow
 def test_a_new_kind_of_data_needs_one_module_and_its_name(tmp_path: Path) -> None:
-    (tmp_path / "dat_loader.py").write_text(LOADER)
-    (tmp_path / "signs.dat").write_text("".join(f"{i - 30} {i % 7} {int(i > 30)}\n" for i in range(60)))
-    (tmp_path / "wrong.toml").write_text('pellucid = 1\ndata.source = "signs.dat"\ndata.scale = -1\n')
+    (tmp_path / "point_loader.py").write_text(LOADER)
+    (tmp_path / "signs.pts").write_text("".join(f"{i - 30} {i % 7} {int(i > 30)}\n" for i in range(60)))
+    (tmp_path / "wrong.toml").write_text('pellucid = 1\ndata.source = "signs.pts"\ndata.scale = -1\n')
     commands = [
         "train --help",
-        "train signs.dat --scale 2 --model linear --epochs 3 --quiet --out run",
+        "train signs.pts --scale 2 --model linear --epochs 3 --quiet --out run",
         "train run/experiment.toml --quiet --out again",
-        "test run signs.dat --json",
-        "predict run signs.dat",
-        "train signs.dat --scale 0",
+        "test run signs.pts --json",
+        "predict run signs.pts",
+        "train signs.pts --scale 0",
         "train moons --scale 2",
         "train wrong.toml",
     ]
@@ -95,10 +95,10 @@ def test_a_new_kind_of_data_needs_one_module_and_its_name(tmp_path: Path) -> Non
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert re.search(r"--scale FLOAT +Factor of all inputs \(default 1\)\.", done.stdout)
     assert re.findall(r"^\d$", done.stdout, re.MULTILINE) == ["0", "0", "0", "0", "0", "2", "2", "2"]
-    assert re.search(r"^signs.dat, line 60: [01]  0\.\d+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^signs.pts, line 60: [01]  0\.\d+$", done.stdout, re.MULTILINE)
     assert "error: scale: expected a number, more than 0; received 0.0" in done.stderr
-    assert "error: scale: only for a DAT file. Omit it for moons" in done.stderr
-    assert "error: wrong.toml: scale: expected a number, more than 0; received -1" in done.stderr
+    assert "error: scale: only for a PTS file. Omit it for moons" in done.stderr
+    assert "error: wrong.toml, [data]: scale: expected a number, more than 0; received -1" in done.stderr
     description = json.loads((tmp_path / "run" / "data.json").read_text())
     assert (description["kind"], description["scale"]) == ("lines", 2.0)
     first, second = (json.loads((tmp_path / name / "record.json").read_text()) for name in ("run", "again"))

@@ -1,13 +1,15 @@
 """The dense classifier beats the majority class on the built-in folder, and reads other folders."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.data import DataError, write_digit_folder
+from pellucid.data import DataError
 from pellucid.experiments.common.image_data import load_image_folder
-from pellucid.experiments.images import images
+from pellucid.experiments.images import build_model, images
 from pellucid.experiments.runner import run_experiment
 
 
@@ -21,14 +23,24 @@ def test_it_beats_the_majority_on_the_built_in_folder(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["accuracy.png", "answers.png", "record.json"]
 
 
-def test_it_reads_a_folder_of_three_classes(tmp_path: Path) -> None:
-    folder = write_digit_folder(tmp_path / "digits", digits=(0, 1, 7), per_class=40, layout="folder-per-class")
-    out = tmp_path / "out"
-    out.mkdir()
-    record, error = run_experiment(images, {"data": folder, "epochs": 10}, out)
+@pytest.mark.usefixtures("small_dense_networks", "small_grids")
+def test_it_reads_a_folder_of_three_classes(three_digits: Path, tmp_path: Path) -> None:
+    # Training and test set have the same size, so the network predicts both with one program.
+    settings = {"data": three_digits, "epochs": 20, "rate": 0.03, "test_size": 0.5}
+    record, error = run_experiment(images, settings, tmp_path)
     assert error is None
     assert record.measures["classes"] == ["digit0", "digit1", "digit7"]
-    assert record.measures["test_accuracy"] > 0.4
+    assert record.measures["images"] == 24
+    assert record.measures["test_accuracy"] > 0.6 > record.measures["majority_accuracy"]
+
+
+def test_the_network_is_that_of_the_workshop() -> None:
+    model = build_model(2, 0.01, seed=0)
+    layers: list[Any] = list(model.layers)
+    assert [layer.activation.__name__ for layer in layers] == ["relu", "relu", "softmax"]
+    assert [weights.shape for weights in model.get_weights()[::2]] == [(3072, 768), (768, 384), (384, 2)]
+    assert 0.049 < np.abs(model.get_weights()[0]).max() < 0.05  # Keras's uniform distribution
+    assert (type(model.optimizer).__name__, model.optimizer.learning_rate) == ("SGD", 0.01)
 
 
 def write_pets(folder: Path, cats: int, dogs: int) -> Path:

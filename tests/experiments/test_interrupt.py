@@ -3,16 +3,20 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pellucid.cli import main
 from pellucid.experiments.common.interrupt import (
     acknowledge_interrupt,
     receive_snapshot_requests,
     repeat_interrupts,
     take_snapshot_request,
 )
+from pellucid.run import jax_runtime
 
 
 def press_and_drop() -> None:
@@ -52,7 +56,30 @@ def test_cleanup_code_is_not_interrupted_by_the_repetition() -> None:
     assert done == ["cleaned up"]
 
 
-def test_ctrl_c_dropped_by_a_weak_reference_still_ends_the_command(tmp_path: Path) -> None:
+def test_ctrl_c_dropped_by_a_weak_reference_still_ends_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Held: ...
+
+    def draw_endlessly(*_: object, **__: object) -> None:
+        held = Held()
+        watch = weakref.ref(held, lambda _: signal.raise_signal(signal.SIGINT))
+        del held
+        assert watch() is None
+        continued.append(True)
+        time.sleep(20)
+
+    continued: list[bool] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pellucid.data.moons", draw_endlessly)
+    assert main(["run", "logistic", "--out", "out"]) == 130
+    assert continued == [True]
+    assert capsys.readouterr().err == "interrupted; the results so far are in out\n"
+    assert (tmp_path / "out" / "record.json").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_dropped_in_a_process_still_ends_it(tmp_path: Path) -> None:
     program = """
     import signal, sys, time, weakref
     import pellucid.data
@@ -123,6 +150,21 @@ def test_a_handler_of_hangups_that_a_program_has_is_kept() -> None:
     assert received == [signal.SIGHUP]
 
 
+def test_ctrl_c_during_the_start_of_jax_waits_for_the_end_of_its_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported: list[str] = []
+
+    def import_slowly(name: str) -> object:
+        signal.raise_signal(signal.SIGINT)
+        imported.append(name)
+        return SimpleNamespace(devices=lambda: imported.append("devices"))
+
+    monkeypatch.setattr(jax_runtime, "import_without_draws", import_slowly)
+    with pytest.raises(KeyboardInterrupt):
+        jax_runtime.start_jax.__wrapped__()
+    assert imported == ["jax"]
+
+
+@pytest.mark.slow
 def test_ctrl_c_during_the_import_of_jax_waits_for_its_end() -> None:
     """The import of an extension module that is interrupted crashes jaxlib."""
     program = """

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
-from sklearn import metrics as peer
 
 import pellucid as pel
 from pellucid.experiments.user_data import intervals
@@ -23,6 +21,8 @@ Simulation = Callable[[np.random.Generator], tuple[tuple[float, float], float]]
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 7), (5, 5), (294, 300)])
 def test_wilson_intervals_are_those_of_scipy(successes: int, trials: int) -> None:
+    from scipy.stats import binomtest
+
     expected = binomtest(successes, trials).proportion_ci(method="wilson")
     found = intervals.compute_fraction_interval(successes, trials)
     assert found == pytest.approx((expected.low, expected.high), abs=1e-9)
@@ -60,7 +60,10 @@ def simulate_roc_auc(rng: np.random.Generator) -> tuple[tuple[float, float], flo
 @pytest.mark.parametrize(
     "simulate", [simulate_accuracy, simulate_balanced_accuracy, simulate_mean_absolute_error, simulate_roc_auc]
 )
-def test_intervals_cover_the_true_value_in_95_percent_of_the_cases(simulate: Simulation) -> None:
+def test_intervals_cover_the_true_value_in_95_percent_of_the_cases(
+    simulate: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intervals, "RESAMPLES", 300)
     rng = np.random.default_rng(0)
     cases = [simulate(rng) for _ in range(200)]
     covered = np.mean([low <= true <= high for (low, high), true in cases])
@@ -68,6 +71,8 @@ def test_intervals_cover_the_true_value_in_95_percent_of_the_cases(simulate: Sim
 
 
 def test_metrics_of_classes_and_of_their_resamples_are_those_of_scikit_learn() -> None:
+    from sklearn import metrics as peer
+
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 60)
     scores = rng.dirichlet([1, 1, 1], 60).astype("float32")
@@ -112,6 +117,8 @@ def test_metrics_of_classes_and_of_their_resamples_are_those_of_scikit_learn() -
 
 
 def test_metrics_of_values_and_of_their_resamples_are_those_of_scikit_learn() -> None:
+    from sklearn import metrics as peer
+
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(40, 2))
     predicted = truth + rng.normal(size=(40, 2))

@@ -2,11 +2,15 @@
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pellucid.experiments.runner import run_experiment
+import pellucid as pel
+from pellucid.experiments.common.image_data import ImageData, make_batch_indices, train_network
+from pellucid.experiments.runner import ExperimentResult, RunContext, Score, experiment, run_experiment
 from pellucid.experiments.runner.registry import find_experiment
 from pellucid.training.callbacks.history import History
 
@@ -27,6 +31,29 @@ class Presser:
     def remove_task(self, task: str) -> None: ...
 
 
+@experiment("squares", "Two classes of small images")
+def squares(run: RunContext) -> ExperimentResult:
+    """It trains a dense layer in the loop of the convolutional networks."""
+    pel.nn.set_random_seed(0)
+    x, y = pel.tensor("x", ("n", 4, 4, 3), "uint8"), pel.ivector("y", shape=("n",))
+    p = pel.nn.Dense(2, activation="softmax")(pel.nn.Flatten()(pel.cast(x) / 255))
+    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+    images, labels = np.zeros((20, 4, 4, 3), "uint8"), np.arange(20, dtype="int32") % 2
+    images[labels == 1] = 255
+    network: Any = SimpleNamespace(x=x, y=y, p=p)
+    data = ImageData(images, labels, images, labels, ("dark", "light"))
+    losses = train_network(run, network, data, loss, pel.optimizers.SGD(1.0), make_batch_indices(20, 6, 10, 0))
+    return ExperimentResult(Score("last loss", losses[-1]), None, {"losses": losses})
+
+
+def test_the_loop_of_the_convolutional_networks_learns(tmp_path: Path) -> None:
+    record, error = run_experiment(squares, {}, tmp_path)
+    assert error is None
+    assert len(record.measures["losses"]) == 6
+    assert record.measures["losses"][-1] < record.measures["losses"][0] / 2
+
+
+@pytest.mark.usefixtures("few_digits")
 @pytest.mark.parametrize(
     ("name", "settings", "part", "units", "quantity"),
     [
@@ -42,7 +69,15 @@ class Presser:
             "loss",
         ),
         ("mnist-softmax", {"steps": 20}, "training", {"by graph": "steps"}, "loss"),
-        ("conv32", {"images": 200, "test": 100, "batch": 10}, "training", {"training": "steps"}, "loss"),
+        ("squares", {}, "training", {"training": "steps"}, "loss"),
+        pytest.param(
+            "conv32",
+            {"images": 200, "test": 100, "batch": 10},
+            "training",
+            {"training": "steps"},
+            "loss",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_ctrl_c_in_a_loop_saves_the_curve_and_the_step_count(
@@ -58,7 +93,8 @@ def test_ctrl_c_in_a_loop_saves_the_curve_and_the_step_count(
         "pellucid.experiments.runner.child_process.is_supported", lambda: False
     )  # so that one part comes after the other
     display: Any = Presser(part)
-    record, error = run_experiment(find_experiment(name), settings, tmp_path, display=display)
+    chosen = squares if name == "squares" else find_experiment(name)
+    record, error = run_experiment(chosen, settings, tmp_path, display=display)
     assert isinstance(error, KeyboardInterrupt)
     assert record.status == "interrupted"
     for label, unit in units.items():
@@ -68,7 +104,10 @@ def test_ctrl_c_in_a_loop_saves_the_curve_and_the_step_count(
     assert (tmp_path / record.pictures[0].file).exists()
 
 
-def test_ctrl_c_in_a_fit_saves_the_finished_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small_dense_networks")
+def test_ctrl_c_in_a_fit_saves_the_finished_epochs(
+    three_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     enter = History.on_epoch_end
 
     def enter_and_press(history: History, epoch: int, logs: Any = None) -> None:
@@ -77,7 +116,7 @@ def test_ctrl_c_in_a_fit_saves_the_finished_epochs(tmp_path: Path, monkeypatch: 
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(History, "on_epoch_end", enter_and_press)
-    record, error = run_experiment(find_experiment("images"), {}, tmp_path)
+    record, error = run_experiment(find_experiment("images"), {"data": three_digits, "test_size": 0.5}, tmp_path)
     assert isinstance(error, KeyboardInterrupt)
     assert record.measures["epochs_finished"] == {"training": 2}
     assert [picture.file for picture in record.pictures] == ["loss-so-far.png"]

@@ -10,27 +10,52 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
+from pellucid.experiments.runner import RunContext
 from pellucid.experiments.user_data.ensembles import EnsembleLoss, count_members
+from pellucid.experiments.user_data.fit import save_network, save_settings
 from pellucid.experiments.user_data.networks import MAXIMUM_ENCODED, MEMBERS, get_layers
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, resolve_settings
 from pellucid.experiments.user_data.settings import Settings
-
-pytestmark = pytest.mark.usefixtures("blank_pictures")
+from pellucid.training.callbacks.history import History
 
 CLASSES = ("low", "middle", "high")
 
 
-@pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A table whose classes are steps of one of two numbers."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table whose classes are steps of one of two numbers."""
+    place = tmp_path_factory.mktemp("recipes")
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(400, 2))
     labels = np.digitize(numbers[:, 0], [-0.5, 0.4])
     rows = [f"{a:.4f},{b:.4f},{CLASSES[k]}" for (a, b), k in zip(numbers, labels, strict=True)]
-    Path("steps.csv").write_text("\n".join(["a,b,level", *rows]) + "\n")
-    return "steps.csv"
+    (place / "steps.csv").write_text("\n".join(["a,b,level", *rows]) + "\n")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def table(place: Path) -> str:
+    return str(place / "steps.csv")
+
+
+@pytest.fixture(scope="module")
+def ensemble(place: Path) -> tuple[PreparedRun, History]:
+    """A small training of an ensemble, and its history; ``trained`` is the folder of the run."""
+    # A batch has half of the rows.
+    prepared = prepare_table(str(place / "steps.csv"), optimizer="adam", learning_rate=0.02, batch_size=140)
+    x, y = prepared.get_part("training")
+    validation = prepared.get_part("validation")
+    history = prepared.model.fit(x, y, epochs=6, batch_size=140, validation_data=validation, verbose=0)
+    (place / "trained").mkdir()
+    save_settings(RunContext(place / "trained"), prepared, ())
+    save_network(prepared, place / "trained", history)
+    return prepared, history
 
 
 def prepare_table(table: str, **settings: Any) -> PreparedRun:
@@ -50,15 +75,15 @@ def test_the_loss_of_an_ensemble_is_that_of_its_members_in_training_and_of_their
     np.testing.assert_allclose(pel.function([t, predicted], pel.inference(loss))(y, p), of_mean.mean(), rtol=1e-5)
 
 
-def test_predictions_are_the_mean_of_the_members(table: str) -> None:
-    prepared = prepare_table(table)
-    x = prepared.x[:7]
+def test_predictions_are_the_mean_of_the_members(ensemble: tuple[PreparedRun, History]) -> None:
+    prepared, _ = ensemble
+    x = prepared.get_inputs("validation")
     members = prepared.model.predict(x)
     assert count_members(prepared.model) == MEMBERS
-    assert f"weights, {MEMBERS} members, whose mean loss is minimized; AdamW" in prepared.network_summary
-    assert members.shape == (7, MEMBERS, 3)
+    assert f"weights, {MEMBERS} members, whose mean loss is minimized; Adam" in prepared.network_summary
+    assert members.shape == (len(x), MEMBERS, 3)
     assert np.ptp(members, axis=1).max() > 0.01  # they differ
-    np.testing.assert_allclose(prepared.make_final_model().predict(x), members.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(prepared.make_final_model().predict(x), members.mean(axis=1), rtol=1e-5)
 
 
 def test_the_bins_come_from_the_training_samples(table: str) -> None:
@@ -71,14 +96,38 @@ def test_the_bins_come_from_the_training_samples(table: str) -> None:
     np.testing.assert_allclose(np.array(encoding.edges).T, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_metrics_of_the_history_are_those_of_the_mean_prediction(table: str) -> None:
-    prepared = prepare_table(table)
+def test_the_metrics_of_the_history_are_those_of_the_mean_prediction(ensemble: tuple[PreparedRun, History]) -> None:
+    prepared, history = ensemble
     x, y = prepared.get_part("validation")
-    prepared.model.fit(*prepared.get_part("training"), epochs=1, batch_size=128, validation_data=(x, y), verbose=0)
     p = prepared.make_final_model().predict(x)
-    loss, accuracy = prepared.model.evaluate(x, y, verbose=0)
-    np.testing.assert_allclose(accuracy, (p.argmax(axis=1) == y).mean(), rtol=1e-6)
-    np.testing.assert_allclose(loss, -np.log(p[np.arange(len(y)), y]).mean(), rtol=1e-5)
+    np.testing.assert_allclose(history.history["val_accuracy"][-1], (p.argmax(axis=1) == y).mean(), rtol=1e-6)
+    np.testing.assert_allclose(history.history["val_loss"][-1], -np.log(p[np.arange(len(y)), y]).mean(), rtol=1e-5)
+
+
+def test_an_ensemble_learns_steps(ensemble: tuple[PreparedRun, History]) -> None:
+    _, history = ensemble
+    assert history.history["val_loss"][-1] < 0.2 < 0.6 < history.history["val_loss"][0]
+    assert history.history["val_accuracy"][-1] > 0.9
+
+
+def test_fine_tuning_of_an_ensemble_keeps_the_bins_and_replaces_the_head(
+    ensemble: tuple[PreparedRun, History], place: Path
+) -> None:
+    Path("two.csv").write_text((place / "steps.csv").read_text().replace("middle", "low"))
+    old, _ = ensemble
+    new = prepare_table("two.csv", weights=str(place / "trained"), unfreeze_after=1)
+    assert "the head is replaced" in new.fine_tuning.summary[0]
+    assert new.model.outputs[0].shape[1:] == (MEMBERS, 2)
+    edges = [
+        next(layer for layer in run.model.layers if isinstance(layer, nn.PiecewiseLinearEncoding)).edges
+        for run in (old, new)
+    ]
+    assert edges[0] == edges[1]
+    hidden = [[p.get_value() for layer in run.model.layers for p in layer.parameters][:-2] for run in (old, new)]
+    assert all(map(np.array_equal, *hidden))
+    new.fine_tuning.unfreeze(new.model, new.settings)
+    [compiled] = new.model.compile_config.for_outputs(new.model.output_names)
+    assert isinstance(compiled.loss, EnsembleLoss)
 
 
 @pytest.mark.slow
@@ -92,6 +141,7 @@ def test_class_weights_apply_to_an_ensemble(table: str) -> None:
     assert shares[0] > shares[1] + 0.1
 
 
+@pytest.mark.slow
 def test_an_ensemble_learns_steps_and_is_fine_tuned(table: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Fine-tuning keeps the bins and replaces the head."""
     assert main(["train", table, "--epochs", "40", "--out", "one", "--json"]) == 0

@@ -34,7 +34,7 @@ def test_a_single_strength_is_a_run(tmp_path: Path) -> None:
 
 
 def test_the_true_probability_is_the_frequency_of_class_1() -> None:
-    X, y = moons(40_000, noise=0.3, seed=5)
+    X, y = moons(10_000, noise=0.3, seed=5)
     expected = compute_true_probability(X, 0.3)
     for low in np.arange(0, 1, 0.2):
         near = (expected >= low) & (expected < low + 0.2)

@@ -21,15 +21,12 @@ def test_the_example_comes_out_as_theano_had_it(tmp_path: Path) -> None:
     assert "rewritten:\n  a = x + y\n  b = 2 * a" in (tmp_path / "graphs.txt").read_text()
 
 
-def test_rewriting_keeps_a_large_score_finite(tmp_path: Path) -> None:
-    record, _ = run_experiment(symbols, {"large": 500.0}, tmp_path)
+def test_other_numbers_are_computed_with_and_rewriting_keeps_a_large_score_finite(tmp_path: Path) -> None:
+    settings = {"values": (1.0, 2.0, 3.0), "weights": (0.5, 0.5, 1.0), "large": 500.0}
+    record, _ = run_experiment(symbols, settings, tmp_path)
+    assert record.measures["value"] == 4.5
     assert record.measures["overflown"] == float("inf")
     assert record.measures["finite"] == 500
-
-
-def test_other_numbers_are_computed_with(tmp_path: Path) -> None:
-    record, _ = run_experiment(symbols, {"values": (1.0, 2.0, 3.0), "weights": (0.5, 0.5, 1.0)}, tmp_path)
-    assert record.measures["value"] == 4.5
 
 
 def test_values_and_weights_are_equally_many(tmp_path: Path) -> None:

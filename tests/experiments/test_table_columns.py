@@ -15,6 +15,8 @@ from pellucid.cli import main
 from pellucid.data import DataError, DataWarning, Table
 from pellucid.data.tables import parse_table
 from pellucid.experiments.user_data.dataset import infer_task
+from pellucid.experiments.user_data.pipeline import prepare
+from pellucid.experiments.user_data.settings import Settings
 from pellucid.experiments.user_data.table_columns import (
     describe_columns,
     encode,
@@ -22,8 +24,6 @@ from pellucid.experiments.user_data.table_columns import (
     is_valid_column,
     list_features,
 )
-
-pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 RNG = np.random.default_rng(0)
 ROWS = 60
@@ -211,26 +211,39 @@ def read_losses(run: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("rewrite", [to_german, to_american])
+def test_awkward_files_give_the_same_inputs_and_targets_as_clean_ones(
+    rewrite: Callable[[str], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clean(Path("clean.csv"), np.random.default_rng(5))
+    Path("awkward.txt").write_bytes(rewrite(Path("clean.csv").read_text()))
+    clean, awkward = (
+        prepare(Settings(source, model="linear", options={"columns": {"place": "category"}}))
+        for source in ("clean.csv", "awkward.txt")
+    )
+    assert [column["kind"] for column in clean.description["inputs"]] == ["number", "category", "date"]
+    assert clean.description["inputs"][:2] == awkward.description["inputs"][:2]
+    np.testing.assert_array_equal(clean.x, awkward.x)
+    np.testing.assert_array_equal(clean.y, awkward.y)
+    assert {name: rows.tolist() for name, rows in clean.parts.items()} == {
+        name: rows.tolist() for name, rows in awkward.parts.items()
+    }
+    # Other data are read as the training data were written.
+    again = awkward.dataset.apply_description(awkward.description)
+    np.testing.assert_array_equal(again, clean.x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rewrite", [to_german, to_american])
 def test_awkward_files_give_the_same_network_as_clean_ones(
     rewrite: Callable[[str], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_clean(Path("clean.csv"), np.random.default_rng(5))
     Path("awkward.txt").write_bytes(rewrite(Path("clean.csv").read_text()))
+    words = ["--model", "linear", "--epochs", "2", "--columns", "place=category"]
     for source in ("clean.csv", "awkward.txt"):
-        words = [
-            "train",
-            source,
-            "--model",
-            "linear",
-            "--epochs",
-            "2",
-            "--columns",
-            "place=category",
-            "--out",
-            source[:-4],
-        ]
-        assert main(words) == 0
+        assert main(["train", source, *words, "--out", source[:-4]]) == 0
     assert read_losses("clean") == read_losses("awkward")
     clean, awkward = (json.loads(Path(run, "data.json").read_text()) for run in ("clean", "awkward"))
     assert clean["inputs"][1] == awkward["inputs"][1]

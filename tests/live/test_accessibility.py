@@ -18,15 +18,9 @@ def gallery(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize(
-    ("scheme", "size"),
-    [
-        ("light", "phone"),
-        pytest.param("dark", "desktop", marks=pytest.mark.slow),
-        pytest.param("dark", "phone", marks=pytest.mark.slow),
-        pytest.param("light", "desktop", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["phone", "desktop"])
 def test_axe_finds_nothing_serious_and_nothing_is_cut_off(pages, gallery, scheme, size) -> None:
     page = pages.open(gallery, color_scheme=scheme, viewport=pages.SIZES[size], bypass_csp=True)
     page.get_by_role("button", name="XOR").click()

@@ -167,9 +167,21 @@ class TestModules:
         assert make(line).to_spec()["modules"] == first
 
 
-def test_code_of_the_documentation_runs(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def run_code_of_the_documentation() -> None:
     page = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "live.md"
-    code = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
-    exec("".join(code), {})
+    exec("".join(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)), {})
+
+
+def test_code_of_the_documentation_runs(moons, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pel.live.examples, "moons", lambda: moons)
+    monkeypatch.setattr("pellucid.run.wasm.module.compile_module", lambda *args, **options: b"a module")
+    run_code_of_the_documentation()
+    assert (tmp_path / "moons.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_figures_of_the_documentation_are_compiled(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_code_of_the_documentation()
     assert (tmp_path / "moons.html").stat().st_size > 100_000

@@ -1,5 +1,6 @@
 """Loss surfaces: path, surface and sentences equal those of NumPy; pointer and keyboard choose the start."""
 
+import functools
 import importlib
 
 import numpy as np
@@ -50,23 +51,18 @@ def compute_curvatures(x):
 
 
 @pytest.fixture(scope="module")
-def page(browser, tmp_path_factory):
-    path = tmp_path_factory.mktemp("surface") / "surface.html"
-    pel.course.figures.loss_surface().save(path)
-    context = browser.new_context(offline=True, viewport={"width": 1100, "height": 900})
-    opened = context.new_page()
-    errors = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    opened.goto(path.as_uri())
-    opened.evaluate("document.querySelector('pellucid-figure').ready.then(() => 0)")
-    yield opened
-    context.close()
-    assert errors == []
+def page(open_page):
+    return open_page(pel.course.figures.loss_surface())
+
+
+@pytest.fixture(scope="module")
+def trained(page):
+    """A function that returns what `train` returns; it trains once for each surface and rate."""
+    return functools.cache(functools.partial(train, page))
 
 
 def train(page, surface, rate):
-    """Train in the page; return the result, the path, and the sentence."""
+    """Train in the page; return the result, the path, the sentence, and some points of the surface."""
     return page.evaluate(
         f"""async ([surface, rate]) => {{
           const figure = {READ};
@@ -74,35 +70,30 @@ def train(page, surface, rate):
           await figure.showStep(figure.state.steps);
           const path = Object.values(figure.frame.curve.evaluations).map((values) => Array.from(values));
           const words = figure.root.querySelector(".surface-outcome").textContent;
-          return {{...result, path, words, start: path.slice(0, 2).map((values) => values[0])}};
+          const [request] = figure.panels[0].requests(true);
+          const [values] = Object.values(await figure.evaluate([request]))[0];
+          const places = Object.values(request.args);
+          const heights = [0, 777, values.length - 1].map((k) => [...places.map((a) => a[k]), values[k]]);
+          return {{...result, path, words, heights, start: path.slice(0, 2).map((values) => values[0])}};
         }}""",
         [surface, rate],
     )
 
 
 @pytest.mark.parametrize("number", range(len(NAMES)))
-def test_path_and_surface_equal_numpy(page, number) -> None:
-    found = train(page, number, 0.1)
+def test_path_and_surface_equal_numpy(trained, number) -> None:
+    found = trained(number, 0.1)
     places, losses = descend(number, 0.1)
     np.testing.assert_allclose(found["losses"], losses[:-1], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(np.array(found["path"][:2]).T, places, rtol=1e-9, atol=1e-12)
     slopes = [differentiate(number, place) for place in places]
     np.testing.assert_allclose(np.array(found["path"][2:4]).T, slopes, rtol=1e-9, atol=1e-9)
-    surface = page.evaluate(
-        f"""async () => {{
-          const figure = {READ};
-          const [request] = figure.panels[0].requests(true);
-          const results = await figure.evaluate([request]);
-          const values = Object.values(results)[0][0];
-          return [0, 777, values.length - 1].map((k) => [...Object.values(request.args).map((a) => a[k]), values[k]]);
-        }}"""
-    )
-    for x, y, value in surface:
+    for x, y, value in found["heights"]:
         assert value == pytest.approx(LOSSES[number](x, y), rel=1e-9)
 
 
-def test_convergence_is_found_on_the_path(page) -> None:
-    found = train(page, 0, 0.1)
+def test_convergence_is_found_on_the_path(trained) -> None:
+    found = trained(0, 0.1)
     _, losses = descend(0, 0.1)
     far = np.flatnonzero(np.abs(losses - losses[-1]) > 0.001 * (losses[0] - losses[-1]))
     assert found["words"].startswith(f"Converged to a loss of {losses[-1]:.3g} after {far[-1] + 1} steps.")
@@ -120,34 +111,34 @@ def test_divergence_names_the_step_and_the_largest_stable_rate(page) -> None:
     assert page.locator(".message").first.is_hidden()  # the view explains it
 
 
-def test_rates_on_both_sides_of_the_limit(page) -> None:
+def test_rates_on_both_sides_of_the_limit(trained) -> None:
     limit = 2 / compute_curvatures(module.X)[-1]
-    assert train(page, 0, round(limit * 1.05, 4))["words"].startswith("Diverges: the loss rises from 5.45 to")
-    assert train(page, 0, round(limit * 0.9, 4))["words"].startswith("Converged")
+    assert trained(0, round(limit * 1.05, 4))["words"].startswith("Diverges: the loss rises from 5.45 to")
+    assert trained(0, round(limit * 0.9, 4))["words"].startswith("Converged")
 
 
-def test_slow_descent_tells_the_factor_of_the_flattest_direction(page) -> None:
+def test_slow_descent_tells_the_factor_of_the_flattest_direction(trained) -> None:
     smallest = compute_curvatures(module.FAR_X)[0]
-    words = train(page, 1, 0.1)["words"]
+    words = trained(1, 0.1)["words"]
     assert words.startswith("Still falling after 200 steps")
     assert f"keeps {100 * (1 - 0.1 * smallest):.4g} %" in words
 
 
-def test_a_local_minimum_is_compared_with_the_lower_one(page) -> None:
-    words = train(page, 3, 0.1)["words"]
+def test_a_local_minimum_is_compared_with_the_lower_one(trained) -> None:
+    words = trained(3, 0.1)["words"]
     places, _ = descend(3, 0.1)
     lower, losses = descend(3, 0.1, (-1.5, 0.1))
     assert f"stuck in a local minimum at w1 = {places[-1][0]:.2f}, w2 = 0." in words
     assert f"The minimum near w1 = \u2212{-lower[-1][0]:.2f}, w2 = 0 is lower: {losses[-1]:.3f}"[:-1] in words
 
 
-def test_a_saddle_point_is_no_minimum(page) -> None:
+def test_a_saddle_point_is_no_minimum(page, trained) -> None:
     places, _ = descend(4, 0.1)
     slopes = [np.linalg.norm(differentiate(4, place)) for place in places]
     slowest = next(k for k in range(1, STEPS) if slopes[k - 1] >= slopes[k] < slopes[k + 1])
-    words = train(page, 4, 0.1)["words"]
+    words = trained(4, 0.1)["words"]
     assert f"It slowed down at step {slowest}, near the saddle point w1 = 0, w2 = 0." in words
-    assert "saddle" not in train(page, 3, 0.3)["words"]  # it passes at a distance
+    assert "saddle" not in trained(3, 0.3)["words"]  # it passes at a distance
     train(page, 4, 0.1)
     page.evaluate(f"{READ}.startFrom({{w1: [0], w2: [0]}})")
     page.wait_for_function(

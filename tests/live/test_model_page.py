@@ -4,24 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import pellucid as pel
 from pellucid import nn
 from pellucid.live import model_page
 
 CLASSES = ["zero", "one", "two"]
-
-
-def open_page(browser, path):
-    context = browser.new_context(offline=True, viewport={"width": 1000, "height": 900})
-    page = context.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.goto(path.as_uri())
-    page.evaluate("document.querySelector('pellucid-figure').ready")
-    return page, errors
 
 
 def get_results(page):
@@ -68,58 +56,75 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def digits_page(digits, browser, tmp_path_factory):
+def open_model(open_page, tmp_path_factory):
+    """A function that writes the page of a model and opens it."""
+
+    def open_model(model, **options):
+        path = tmp_path_factory.mktemp("page") / "model.html"
+        model.to_page(path, **options)
+        return open_page(path)
+
+    return open_model
+
+
+@pytest.fixture(scope="module")
+def opened_digits(digits, open_model):
     model, images = digits
-    path = tmp_path_factory.mktemp("page") / "digits.html"
-    model.to_page(path, title="Shapes", examples=(images, np.arange(3)), class_names=CLASSES)
-    page, errors = open_page(browser, path)
-    yield page
-    page.context.close()
-    assert errors == []
+    return open_model(model, title="Shapes", examples=(images, np.arange(3)), class_names=CLASSES)
+
+
+@pytest.fixture
+def digits_page(opened_digits):
+    opened_digits.bring_to_front()
+    return opened_digits
 
 
 def predict(model, x):
     return pel.function(model.inputs, pel.inference(model.outputs), mode="numpy")(np.array(x, "float32"))[0]
 
 
-def evaluate(model, pixels):
-    """Return probabilities, the gradient of the winning score, and the outputs of the layers that are drawn."""
+@pytest.fixture(scope="module")
+def evaluate(digits):
+    """A function that returns probabilities, the gradient of the winning score, and outputs of the layers drawn."""
+    model, _ = digits
     [x], [scores] = model.inputs, pel.inference(model.outputs)
     stages = pel.inference([e for e in model.stages if e.ndim == 4])
     drawn = [stages[k] for k in (4, 5, 6)]  # after the activation, the pooling and the second convolution
-    return pel.function([x], [pel.softmax(scores), pel.grad(scores.max(), x), *drawn], mode="numpy")(pixels)
+    return pel.function([x], [pel.softmax(scores), pel.grad(scores.max(), x), *drawn], mode="numpy")
 
 
-def test_an_example_has_the_numbers_of_python(digits, digits_page) -> None:
-    model, images = digits
+def test_an_example_has_the_numbers_of_python(digits, evaluate, digits_page) -> None:
+    _, images = digits
     pixels, *found = get_results(digits_page)
     np.testing.assert_array_equal(pixels, images[0].ravel())
-    for values, expected in zip(found, evaluate(model, images[:1]), strict=True):
+    for values, expected in zip(found, evaluate(images[:1]), strict=True):
         np.testing.assert_allclose(values, expected.ravel(), rtol=1e-5, atol=1e-5)
     wait_for(digits_page, "Image 1 of 3: zero")
     text = digits_page.locator(".view").inner_text()
-    probabilities = evaluate(model, images[:1])[0][0]
+    probabilities = evaluate(images[:1])[0][0]
     for name, p in zip(CLASSES, probabilities, strict=True):
         assert f"{name}\n{100 * p:.1f} %" in text
     assert "second 6 maps of 4 × 4" in text.replace("\n", " ")
 
 
-def test_a_drawing_is_scaled_centered_and_predicted(digits, digits_page) -> None:
-    model, _ = digits
+def test_a_drawing_is_scaled_centered_and_predicted(evaluate, digits_page) -> None:
     pad = digits_page.locator(".pad canvas")
     box = pad.bounding_box()
     digits_page.mouse.move(box["x"] + 40, box["y"] + 30)
     digits_page.mouse.down()
-    digits_page.mouse.move(box["x"] + 40, box["y"] + 130, steps=8)
+    digits_page.mouse.move(box["x"] + 40, box["y"] + 130, steps=2)
     digits_page.mouse.up()
     pixels, *found = get_results(digits_page)
     drawn = np.reshape(pixels, (12, 12))
     rows, _ = np.nonzero(drawn > 127)
     assert rows.max() - rows.min() == 9  # as long as the longest line of the examples
     assert abs((drawn.sum(axis=0) * (np.arange(12) + 0.5)).sum() / drawn.sum() - 6) < 0.01
-    for values, expected in zip(found, evaluate(model, drawn[None, ..., None].astype("float32")), strict=True):
+    for values, expected in zip(found, evaluate(drawn[None, ..., None].astype("float32")), strict=True):
         np.testing.assert_allclose(values, expected.ravel(), rtol=1e-4, atol=1e-5)
     wait_for(digits_page, "Drawing.")
+
+
+def test_a_drawing_is_cleared(digits_page) -> None:
     digits_page.get_by_role("button", name="Clear").click()
     wait_for(digits_page, "Nothing is drawn yet.")
     assert get_results(digits_page) is None
@@ -137,6 +142,8 @@ def test_the_keyboard_draws(digits_page) -> None:
 
 
 def test_files_are_opened_or_refused(digits_page, tmp_path: Path) -> None:
+    from PIL import Image
+
     ring = np.full((60, 90), 250, "uint8")
     ring[20:40, 50:80] = 10
     Image.fromarray(ring).save(tmp_path / "ring.png")
@@ -161,31 +168,43 @@ def test_files_are_opened_or_refused(digits_page, tmp_path: Path) -> None:
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (6, 10)
 
 
-def test_features_sequences_and_prediction_of_a_page(browser, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def features(open_model):
+    """A linear model of two features, and its page."""
     nn.set_random_seed(0)
     model = pel.Sequential([nn.Input((2,)), nn.Normalization(mean=[1.0, 2.0], variance=[4.0, 1.0]), nn.Dense(1)])
-    model.to_page(tmp_path / "line.html", feature_names=["height", "weight"])
-    page, errors = open_page(browser, tmp_path / "line.html")
+    return model, open_model(model, feature_names=["height", "weight"])
+
+
+def test_features_have_boxes_a_prediction_and_slopes(features) -> None:
+    model, page = features
+    page.bring_to_front()
     boxes = page.locator("input[type=number]")
     assert [float(boxes.nth(k).get_attribute("min")) for k in range(2)] == [-5, -1]
     boxes.nth(1).fill("3.5")
-    features, prediction, slopes = get_results(page)
-    np.testing.assert_allclose(prediction, predict(model, [features])[0], rtol=1e-5)
+    values, prediction, slopes = get_results(page)
+    np.testing.assert_allclose(prediction, predict(model, [values])[0], rtol=1e-5)
     kernel = model.layers[-1].parameters[0].get_value()[:, 0]
     np.testing.assert_allclose(slopes, kernel / [2, 1], rtol=1e-5)
-    page.context.close()
 
+
+@pytest.fixture(scope="module")
+def sequences(open_model):
+    """A recurrent model of sequences of four steps, and its page."""
+    nn.set_random_seed(0)
     model = pel.Sequential([nn.Input((4, 2)), nn.LSTM(3), nn.Dense(2, activation="softmax")])
-    model.to_page(tmp_path / "sequence.html")
-    page, more = open_page(browser, tmp_path / "sequence.html")
+    return model, open_model(model)
+
+
+def test_sequences_have_boxes_and_a_prediction(sequences) -> None:
+    model, page = sequences
+    page.bring_to_front()
     page.locator("input[type=number]").nth(1).fill("1.5")
     x, *_, prediction = get_results(page)
     assert x == [0, 1.5, *[0] * 6]
     expected = predict(model, np.reshape(x, (1, 4, 2)))
     np.testing.assert_allclose(prediction, expected[0], rtol=1e-5)
     wait_for(page, f"{100 * expected[0, 0]:.1f} %")
-    page.context.close()
-    assert errors + more == []
 
 
 # In Python ------------------------------------------------------------------------------------------------------------

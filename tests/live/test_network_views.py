@@ -73,22 +73,13 @@ def networks():
 
 
 @pytest.fixture(scope="module")
-def page(networks, browser, tmp_path_factory):
+def page(networks, open_page):
     """The page of the figure after the training, whose parameters are also those in Python from now on."""
-    path = tmp_path_factory.mktemp("networks") / "networks.html"
-    networks.figure.save(path)
-    context = browser.new_context(offline=True, viewport={"width": 1100, "height": 900})
-    opened = context.new_page()
-    errors = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    opened.goto(path.as_uri())
+    opened = open_page(networks.figure)
     values = opened.evaluate("document.querySelector('pellucid-figure').retrain().then(r => r.values)")
     for variable in networks.parameters:
         variable.set_value(np.array(values[str(variable)], "float32"))
-    yield opened
-    context.close()
-    assert errors == []
+    return opened
 
 
 def get_results(page, view):
@@ -266,6 +257,11 @@ def test_views_are_described_in_words(networks, page) -> None:
     assert "Predicted: " in words[3]
 
 
+def test_pages_are_accessible_and_fit_on_a_phone(page, check_with_axe, check_on_a_phone) -> None:
+    check_with_axe(page)
+    check_on_a_phone(page)
+
+
 # In Python ------------------------------------------------------------------------------------------------------------
 
 
@@ -335,6 +331,13 @@ def test_columns_of_a_matrix_are_images() -> None:
     layout = make_tile_layout(W.shape, (2, 3))
     places = np.indices(layout["counts"]).reshape(4, -1).T @ layout["strides"]
     np.testing.assert_array_equal(W.ravel()[places].reshape(4, 2, 3), W.T.reshape(4, 2, 3))
+
+
+def test_kernels_are_tiles_in_a_row_for_each_input() -> None:
+    W = np.arange(3 * 2 * 4 * 5).reshape(3, 2, 4, 5)
+    layout = make_tile_layout(W.shape)
+    places = np.indices(layout["counts"]).reshape(4, -1).T @ layout["strides"]
+    np.testing.assert_array_equal(W.ravel()[places].reshape(4, 5, 3, 2), W.transpose(2, 3, 0, 1))
 
 
 x, X = pel.tensor4("x", ("n", 6, 6, 1)), pel.matrix("X", ("n", 4))

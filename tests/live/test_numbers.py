@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import numpy as np
 import pytest
 
@@ -20,16 +20,17 @@ from pellucid.graph.expr import Constant
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.traversal import topological
 from pellucid.live.arithmetic import ArithmeticEncoder
+from pellucid.live.page import render_page
 from pellucid.live.spec import assemble_figure
 from pellucid.live.views.numbers import add_gradients, name_loss
 from pellucid.show.why import Why
 from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
 from pellucid.show.why_values import ValueEnv
+from tests.conftest import AXE
 
 WEB = Path(__file__).parents[2] / "web"
 ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"
 ROWS = 30
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 
 
 def make_layer(name: str, rows: int, columns: int) -> tuple[Any, Any]:
@@ -108,21 +109,64 @@ def encode(name: str) -> tuple[ArithmeticEncoder, list[Any], Any]:
     return encoder, leaves, draw_values(leaves, 1, classes)
 
 
+@dataclass
+class Elements:
+    """Some elements of the expressions of a network, with their values."""
+
+    env: ValueEnv
+    encoder: ArithmeticEncoder
+    arrays: list[np.ndarray]
+    places: list[tuple[int, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "parts": {"expressions": self.encoder.to_json(), "definitions": self.encoder.list_definitions()},
+            "values": [a.ravel().tolist() for a in self.arrays],
+            "dtypes": [str(a.dtype) for a in self.arrays],
+            "elements": [{"of": of, "at": at} for of, at in self.places],
+        }
+
+
+def choose_elements(name: str) -> Elements:
+    encoder, _, values = encode(name)
+    env = ValueEnv(values, encoder.names, [])
+    env.user_exprs, env.auto_names = encoder.env.user_exprs, encoder.env.auto_names
+    arrays = [np.asarray(env.value(e)) for e in encoder.expressions]
+    rng = np.random.default_rng(2)
+    places = [
+        (number, int(at))
+        for number, e in enumerate(encoder.expressions)
+        if e in encoder.trees
+        for at in sorted({0, arrays[number].size - 1, *rng.integers(0, arrays[number].size, 4)})
+    ]
+    return Elements(env, encoder, arrays, places)
+
+
+FAST = ("moons", "logistic regression", "gathers")
+
+
 @pytest.fixture(scope="module")
-def explain(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Run the code of pages in Node."""
-    node = shutil.which("node")
-    if node is None or not ESBUILD.exists():
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of pages that writes arithmetic, for Node."""
+    if shutil.which("node") is None or not ESBUILD.exists():
         pytest.skip("the code of pages needs Node and esbuild: run npm ci in web/")
-    bundle = tmp_path_factory.mktemp("numbers") / "numbers_page.mjs"
+    path = tmp_path_factory.mktemp("numbers") / "numbers_page.mjs"
     source = Path(__file__).with_name("numbers_page.mjs")
-    subprocess.run([ESBUILD, source, "--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}"], check=True)
+    subprocess.run([ESBUILD, source, "--bundle", "--platform=node", "--format=esm", f"--outfile={path}"], check=True)
+    return path
 
-    def run(**data: Any) -> Any:
-        done = subprocess.run([node, bundle], input=json.dumps(data), capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
 
-    return run
+def explain_in_node(bundle: Path, chosen: list[Elements]) -> list[Any]:
+    """Return what the code of pages writes about elements; one process of Node writes all."""
+    text = json.dumps([each.to_json() for each in chosen])
+    done = subprocess.run(["node", bundle], input=text, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def explained(bundle: Path) -> dict[str, tuple[Elements, list[Any]]]:
+    chosen = [choose_elements(name) for name in FAST]
+    return dict(zip(FAST, zip(chosen, explain_in_node(bundle, chosen), strict=True), strict=True))
 
 
 FUNCTIONS = {
@@ -167,30 +211,24 @@ def find_operands(w: Why) -> set[str]:
     return {o.name for o in found if not isinstance(o.expr, Constant)}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_pages_write_what_why_prints(name: str, explain: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("name", FAST)
+def test_pages_write_what_why_prints(name: str, explained: dict[str, tuple[Elements, list[Any]]]) -> None:
     """The arithmetic is read at some values and labels; pages write it with others."""
-    encoder, _, values = encode(name)
-    env = ValueEnv(values, encoder.names, [])
-    env.user_exprs, env.auto_names = encoder.env.user_exprs, encoder.env.auto_names
-    arrays = [np.asarray(env.value(e)) for e in encoder.expressions]
-    rng = np.random.default_rng(2)
-    elements = [
-        (number, int(at))
-        for number, e in enumerate(encoder.expressions)
-        if e in encoder.trees
-        for at in sorted({0, arrays[number].size - 1, *rng.integers(0, arrays[number].size, 4)})
-    ]
-    explained = explain(
-        parts={"expressions": encoder.to_json(), "definitions": encoder.list_definitions()},
-        values=[a.ravel().tolist() for a in arrays],
-        dtypes=[str(a.dtype) for a in arrays],
-        elements=[{"of": of, "at": at} for of, at in elements],
-    )
+    check_explanations(name, *explained[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in FAST])
+def test_pages_write_what_why_prints_of_large_networks(name: str, bundle: Path) -> None:
+    chosen = choose_elements(name)
+    check_explanations(name, chosen, *explain_in_node(bundle, [chosen]))
+
+
+def check_explanations(name: str, chosen: Elements, written: list[Any]) -> None:
     checked = 0
-    for (of, at), found in zip(elements, explained, strict=True):
-        expr = encoder.expressions[of]
-        w = Why(env, expr, tuple(map(int, np.unravel_index(at, arrays[of].shape))))
+    for (of, at), found in zip(chosen.places, written, strict=True):
+        expr, array = chosen.encoder.expressions[of], chosen.arrays[of]
+        w = Why(chosen.env, expr, tuple(map(int, np.unravel_index(at, array.shape))))
         assert found["kind"] != "closed" or name == "gathers"
         if found["kind"] != "closed":
             assert found["text"] == str(w)
@@ -267,10 +305,19 @@ def make_figure(*expressions: Any, **changes: Any) -> Any:
     return figure, {"X": X, "h": h, "s": s, "p": p, "L": loss, "W1": W1, "b1": b1, "W2": W2, "b2": b2}, values
 
 
-def test_a_figure_has_tables_gradients_and_derivations() -> None:
-    figure, _, _ = make_figure()
-    assembled = assemble_figure(figure)
-    [parts] = assembled.own["views"]
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], dict[str, Any], Any]:
+    """A page, the parts of its network, the values of its inputs, and the only variant of its figure."""
+    figure, parts, inputs = make_figure()
+    spec = figure.to_spec()
+    path = tmp_path_factory.mktemp("page") / "numbers.html"
+    path.write_text(render_page("Numbers", [spec]), "utf-8")
+    return path, parts, inputs, spec["variants"][0]
+
+
+def test_a_figure_has_tables_gradients_and_derivations(saved: tuple[Path, Any, Any, Any]) -> None:
+    *_, variant = saved
+    [parts] = variant["views"]
     expressions = parts["expressions"]
     names = [expressions[of]["name"] for of in parts["tables"]]
     assert set(names) == {"X", "W1", "b1", "z", "h", "W2", "b2", "s", "p"}
@@ -283,11 +330,28 @@ def test_a_figure_has_tables_gradients_and_derivations() -> None:
     assert "The gradient of" in derivations[gradients["W1"]["derivation"]]
     assert all("<math" in text and "xmlns" not in text for text in derivations)
     assert len(json.dumps(parts)) < 20_000
-    assert set(assembled.functions.functions) >= {"view0/values", "view0/gradients"}
+    assert set(variant["functions"]) >= {"view0/values", "view0/gradients"}
+
+
+def make_linear_figure(*expressions: Any) -> tuple[Any, Any]:
+    """Return a figure of a network without a hidden layer, with a view of numbers, and its scores."""
+    X, y, _ = make_inputs()
+    W, b = make_layer("", 2, 2)
+    l2 = pel.scalar("l2", "float64")
+    s = pel.named("s", X @ W + b)
+    loss = pel.named("L", pel.losses.sparse_categorical_crossentropy(y, pel.softmax(s)).mean() + l2 * (W**2).sum())
+    points, classes = pel.data.moons(10, dtype="float64")
+    figure = pel.live.Figure(
+        train=pel.function([X, y, l2], loss, updates=pel.optimizers.SGD(0.1).updates(loss, [W, b])),
+        steps=10,
+        data={X: points, y: classes},
+        controls=[pel.live.slider(l2, 0, 0.1, 0.01)],
+    )
+    return figure, s
 
 
 def test_without_expressions_the_loss_is_explained() -> None:
-    figure, _, _ = make_figure()
+    figure, _ = make_linear_figure()
     figure.views = [pel.live.numbers()]
     [parts] = assemble_figure(figure).own["views"]
     names = {e["name"]: e for e in parts["expressions"] if "name" in e}
@@ -299,8 +363,8 @@ def test_without_expressions_the_loss_is_explained() -> None:
 
 
 def test_gradients_that_do_not_exist_have_a_reason() -> None:
-    figure, parts, _ = make_figure()
-    figure.views = [pel.live.numbers(pel.named("q", pel.softmax(2 * parts["s"])))]
+    figure, scores = make_linear_figure()
+    figure.views = [pel.live.numbers(pel.named("q", pel.softmax(2 * scores)))]
     [own] = assemble_figure(figure).own["views"]
     [root] = own["roots"]
     assert own["expressions"][root]["gradient"] == {"reason": "The loss L is not computed from q."}
@@ -348,24 +412,28 @@ async ([choices, wanted]) => {
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], dict[str, Any]]:
-    """A page, the parts of its network, and the values of its inputs."""
-    figure, parts, inputs = make_figure()
-    path = tmp_path_factory.mktemp("page") / "numbers.html"
-    figure.save(path)
-    return path, parts, inputs
+def opened(open_page: Any, saved: tuple[Path, Any, Any, Any]) -> Any:
+    return open_page(saved[0])
 
 
-def test_the_page_explains_its_own_numbers(pages: Any, saved: tuple[Path, dict[str, Any], dict[str, Any]]) -> None:
-    path, parts, inputs = saved
-    page = pages.open(path)
+@pytest.fixture
+def page(opened: Any) -> Any:
+    opened.bring_to_front()
+    return opened
+
+
+def choose_row(page: Any, row: int) -> None:
+    page.get_by_label("Row of the data").fill(str(row))
+    page.get_by_label("Row of the data").press("Enter")
+
+
+@pytest.mark.parametrize("labels", [["p[7, 1]", "s[7, 0]"], ["h[7, 2]", "W1[1, 2]", "b2[0]", "X[7, 0]"]])
+def test_the_page_explains_its_own_numbers(page: Any, saved: tuple[Path, Any, Any, Any], labels: list[str]) -> None:
+    _, parts, inputs, _ = saved
     trained = page.evaluate("document.querySelector('pellucid-figure').retrain({rate: 0.5})")["values"]
     for name, value in trained.items():
         parts[name].set_value(np.asarray(value))
-    row = 7
-    page.get_by_label("Row of the data").fill(str(row))
-    page.get_by_label("Row of the data").press("Enter")
-    labels = [f"p[{row}, 1]", f"s[{row}, 0]", f"h[{row}, 2]", "W1[1, 2]", "b2[0]", f"X[{row}, 0]"]
+    choose_row(page, 7)
     read = page.evaluate(READ_PANEL, [labels, True])
     gradients = {name: pel.grad(parts["L"], parts[name]) for name in ("p", "s", "h", "W1", "b2", "X")}
     z = parts["X"] @ parts["W1"] + parts["b1"]
@@ -384,47 +452,80 @@ def normalize(text: str) -> list[str]:
     return re.sub(r"\b[cuz]\d*\b", lambda m: found.setdefault(m[0], f"{m[0][0]}{len(found)}"), text).split()
 
 
-def test_the_chosen_number_stays_while_numbers_change(pages: Any, saved: tuple[Path, Any, Any]) -> None:
-    page = pages.open(saved[0], viewport={"width": 390, "height": 844}, bypass_csp=True)
+def test_the_chosen_number_stays_while_numbers_change(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    choose_row(page, 0)
     page.get_by_role("button", name=re.compile(r"^h\[0, 0\] = ")).click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    panel = page.get_by_role("group", name="Arithmetic")
-    title = panel.get_by_text(re.compile(r"^h\[0, 1\] = "))
+    title = page.get_by_role("group", name="Arithmetic").get_by_text(re.compile(r"^h\[0, 1\] = "))
     assert title.count() == 1
     last = title.inner_text()
     page.evaluate("document.querySelector('pellucid-figure').seek(1)")
     assert title.inner_text() != last
     page.evaluate("document.querySelector('pellucid-figure').seek(100)")
     assert title.inner_text() == last
-    # An operand in the panel is chosen in turn, and Back returns to the number before.
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_operand_of_the_arithmetic_is_chosen_in_turn(page: Any) -> None:
+    choose_row(page, 0)
+    page.get_by_role("button", name=re.compile(r"^h\[0, 1\] = ")).click()
+    panel = page.get_by_role("group", name="Arithmetic")
     panel.get_by_role("button", name=re.compile(r"^z\[0, 1\] = ")).first.click()
     panel.get_by_role("button", name="Gradient dL/dz[0, 1]").click()
     panel.get_by_text("Derivation of dL/dz").click()
     panel.get_by_text("Backward pass").wait_for()
     assert panel.locator("math").count() > 5
     assert [b.inner_text() for b in panel.get_by_role("listitem").all()[:3]] == ["h[0, 1]", "z[0, 1]", "dL/dz[0, 1]"]
+
+
+def test_back_returns_to_the_number_before_and_rows_are_those_of_other_views(page: Any) -> None:
+    choose_row(page, 0)
+    page.get_by_role("button", name=re.compile(r"^z\[0, 1\] = ")).first.click()
+    panel = page.get_by_role("group", name="Arithmetic")
+    panel.get_by_role("button", name="Gradient dL/dz[0, 1]").click()
     page.evaluate("document.querySelector('pellucid-figure').retrain({l2: 0.1})")
     panel.get_by_text(re.compile(r"^dL/dz\[0, 1\] = ")).wait_for()
     panel.get_by_role("button", name="Back").click()
     panel.get_by_text(re.compile(r"^z\[0, 1\] = ")).wait_for()
-    # The row of the data is that of the other views, and the chosen number moves to it.
-    page.get_by_label("Row of the data").fill("12")
-    page.get_by_label("Row of the data").press("Enter")
+    choose_row(page, 12)  # the chosen number moves to it
     panel.get_by_text(re.compile(r"^z\[12, 1\] = ")).wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_serious(pages: Any, saved: tuple[Path, Any, Any, Any]) -> None:
+    page = pages.open(saved[0], viewport=pages.SIZES["phone"], bypass_csp=True)
+    page.get_by_role("button", name=re.compile(r"^z\[0, 1\] = ")).first.click()
+    page.get_by_role("button", name="Gradient dL/dz[0, 1]").click()
+    page.get_by_role("button", name="Back").click()
     page.add_script_tag(content=AXE)
     violations = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)")
     assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
-def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> None:
-    page = pages.open(pel.live.examples.moons(steps=200), viewport={"width": 390, "height": 844})
-    title = page.get_by_role("group", name="Arithmetic").locator(".lines p").first
+@pytest.fixture(scope="module")
+def opened_moons(open_page: Any, moons: Any) -> Any:
+    page = open_page(moons, width=390, height=844)
+    choose_row(page, 4)
+    return page
+
+
+@pytest.fixture
+def moons_page(opened_moons: Any) -> Any:
+    """The page of two moons on a phone, at row 4 of the data."""
+    opened_moons.bring_to_front()
+    return opened_moons
+
+
+def find_title(page: Any) -> Any:
+    return page.get_by_role("group", name="Arithmetic").locator(".lines p").first
+
+
+def test_clicks_in_other_views_choose_a_number(moons_page: Any) -> None:
+    page, title = moons_page, find_title(moons_page)
     units = page.locator(".net circle:not(.chosen)")
     assert units.count() == 2 + 3 + 2
-    page.get_by_label("Row of the data").fill("4")
-    page.get_by_label("Row of the data").press("Enter")
     units.nth(2 + 1).click(force=True)
     assert title.inner_text().startswith("a1[4, 1] = ")
     in_sight = "e => { const { top, bottom } = e.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; }"
@@ -444,8 +545,12 @@ def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> N
     assert title.inner_text().startswith("W1[0, 0] = ")
     page.locator(".heat canvas").nth(4).click(position={"x": 30, "y": 3})
     assert title.inner_text().startswith("W2[0, 1] = ")
-    picture = page.get_by_role("application", name="Network.")
-    picture.focus()
+
+
+def test_keys_in_a_network_choose_a_number(moons_page: Any) -> None:
+    page, title = moons_page, find_title(moons_page)
+    page.mouse.move(0, 0)  # where it chooses no unit when the page scrolls
+    page.get_by_role("application", name="Network.").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Space"):
         page.keyboard.press(key)
     assert title.inner_text().startswith("p[4, 1] = ")
@@ -453,3 +558,8 @@ def test_units_weights_and_cells_of_other_views_choose_a_number(pages: Any) -> N
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     assert title.inner_text().startswith("W2[1, 1] = ")
+
+
+def test_pages_are_accessible_and_fit_on_a_phone(moons_page: Any, check_with_axe: Any, check_on_a_phone: Any) -> None:
+    check_with_axe(moons_page)
+    check_on_a_phone(moons_page)

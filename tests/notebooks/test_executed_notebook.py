@@ -1,11 +1,18 @@
-"""A notebook that Jupyter executes: outputs per cell, displays that are updated in place, and no warnings."""
+"""A notebook that IPython executes: outputs per cell, displays that are updated in place, and no warnings.
 
-from collections.abc import Sequence
+Fast tests execute it in this process, slow ones in a kernel of Jupyter.
+"""
+
+import builtins
+import importlib.util
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 SETUP = """
 import numpy as np, pellucid as pel
@@ -42,18 +49,92 @@ CELLS = {
 Outputs = dict[str, list[Any]]
 
 
-def execute(cells: Sequence[str], folder: Any) -> list[list[Any]]:
+def execute_in_kernel(cells: Sequence[str], folder: Path) -> list[list[Any]]:
     """Run cells in one kernel; return the outputs of each."""
+    import nbformat
+    from nbclient import NotebookClient
+
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    NotebookClient(
-        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=100, kernel_name="python3", resources=resources).execute()
     return [cell["outputs"] for cell in notebook.cells]
 
 
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+def execute_in_process(cells: Sequence[str], folder: Path) -> list[list[Any]]:
+    """Run cells in a shell of IPython that says that it is a kernel; return the outputs of each."""
+    import IPython.display
+    from ipykernel.kernelapp import IPKernelApp
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(IPKernelApp, "initialized", classmethod(lambda _: True))
+        patch.chdir(folder)
+        patch.setattr(IPython.display, "display", load_display())
+        # A shell changes these, and does not restore them.
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+        patch.setattr(sys, "path", sys.path.copy())
+        for name in ("__IPYTHON__", "display"):
+            patch.setattr(builtins, name, None, raising=False)
+        with open_shell() as run:
+            return [run(source) for source in cells]
+
+
+def load_display() -> Any:
+    """Return IPython's function; marimo replaces it in all modules once it has formatted an output."""
+    spec = importlib.util.find_spec("IPython.core.display_functions")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.display
+
+
+@contextmanager
+def open_shell() -> Iterator[Callable[[str], list[Any]]]:
+    """Create a shell, and yield a function that runs a cell and returns its outputs as those of a notebook."""
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    outputs: list[Any] = []
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data: Any, *_: Any, transient: Any = None, update: bool = False, **__: Any) -> None:
+            name = (transient or {}).get("display_id")
+            output = {"output_type": "display_data", "data": data, "display_id": name}
+            if update:
+                [place] = [k for k, each in enumerate(outputs) if each.get("display_id") == name]
+                outputs[place] = output
+            else:
+                outputs.append(output)
+
+    class Hook(DisplayHook):
+        def __call__(self, result: Any = None) -> None:
+            if result is not None:
+                data, _ = self.compute_format_data(result)
+                outputs.append({"output_type": "execute_result", "data": data})
+
+    def run(source: str) -> list[Any]:
+        outputs.clear()
+        streams = {"stdout": io.StringIO(), "stderr": io.StringIO()}
+        with redirect_stdout(streams["stdout"]), redirect_stderr(streams["stderr"]):
+            shell.run_cell(source).raise_error()
+        texts = {name: stream.getvalue() for name, stream in streams.items()}
+        written = [{"output_type": "stream", "name": name, "text": text} for name, text in texts.items() if text]
+        return [*outputs, *written]
+
+    settings = Config({"HistoryManager": {"enabled": False}})
+    shell = InteractiveShell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
+    try:
+        yield run
+    finally:
+        InteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="module", params=["in process", pytest.param("kernel", marks=pytest.mark.slow)])
+def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
     cells = {"setup": SETUP, **CELLS}
+    execute = execute_in_kernel if request.param == "kernel" else execute_in_process
     return dict(zip(cells, execute(list(cells.values()), tmp_path_factory.mktemp("notebook")), strict=True))
 
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,12 @@ def attacked() -> Made:
     return make_results(ATTACK)
 
 
+@pytest.fixture(scope="module")
+def html(plain: Made) -> dict[str, str]:
+    """The displays of `plain`."""
+    return {name: made._repr_html_() for name, made in plain.items()}
+
+
 class Reader(HTMLParser):
     """Collects the tags, the texts and the alternative texts of HTML."""
 
@@ -75,21 +82,21 @@ NAMES = ["model", "history", "sweep", "diagnosis", "unbuilt"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_are_escaped(plain: Made, attacked: Made, name: str) -> None:
-    expected, found = (Reader(made[name]._repr_html_()) for made in (plain, attacked))
+def test_names_are_escaped(html: dict[str, str], attacked: Made, name: str) -> None:
+    expected, found = Reader(html[name]), Reader(attacked[name]._repr_html_())
     assert found.tags == expected.tags
     assert ATTACK in " ".join([*found.texts, *found.alternatives])
 
 
-def test_a_model_is_a_table_and_a_drawing(plain: Made) -> None:
-    reader = Reader(plain["model"]._repr_html_())
+def test_a_model_is_a_table_and_a_drawing(html: dict[str, str]) -> None:
+    reader = Reader(html["model"])
     assert [text for text in ("plain (Dense)", "float32 (n, 3)", "9") if text not in reader.texts] == []
     assert any(text.startswith("17 parameters, 68 bytes") for text in reader.texts)
     assert reader.alternatives == ["Layers: plain from point, output from plain"]
 
 
-def test_a_model_that_is_not_built(plain: Made) -> None:
-    page = plain["unbuilt"]._repr_html_()
+def test_a_model_that_is_not_built(html: dict[str, str]) -> None:
+    page = html["unbuilt"]
     assert "The model is not built" in page
     assert "<img" not in page
     assert "no layers" in repr(pel.Sequential([]))
@@ -115,9 +122,9 @@ def test_a_very_deep_model_is_only_a_table() -> None:
     assert "<img" not in page
 
 
-def test_a_history_has_curves_and_last_values(plain: Made) -> None:
+def test_a_history_has_curves_and_last_values(plain: Made, html: dict[str, str]) -> None:
     history = plain["history"]
-    reader = Reader(history._repr_html_())
+    reader = Reader(html["history"])
     assert "4 epochs in" in " ".join(reader.texts)
     for name, values in history.history.items():
         assert name in reader.texts
@@ -137,9 +144,9 @@ def test_a_history_without_epochs_or_with_vectors() -> None:
     assert page.count("<tr>") == 3 + 22  # metrics, and 20 epochs with a header and an ellipsis
 
 
-def test_a_sweep_is_a_table_with_the_best_trial_first_and_a_plot(plain: Made) -> None:
+def test_a_sweep_is_a_table_with_the_best_trial_first_and_a_plot(plain: Made, html: dict[str, str]) -> None:
     swept = plain["sweep"]
-    page = swept._repr_html_()
+    page = html["sweep"]
     best = re.search(r'<tr class="best"><td class="number">(\d+)</td>', page)
     assert best is not None
     assert int(best[1]) == swept.best
@@ -148,32 +155,62 @@ def test_a_sweep_is_a_table_with_the_best_trial_first_and_a_plot(plain: Made) ->
     assert swept.reading in reader.texts
 
 
-def test_a_diagnosis_has_its_findings_and_measurements(plain: Made) -> None:
+def test_a_diagnosis_has_its_findings_and_measurements(plain: Made, html: dict[str, str]) -> None:
     found = plain["diagnosis"]
-    texts = Reader(found._repr_html_()).texts
+    texts = Reader(html["diagnosis"]).texts
     assert f"{len(found)} problem{'s' * (len(found) != 1)} found" in texts
     assert all(text in texts for f in found for text in (f.name, f.what, f.why, f.fix))
     assert all(row.layer in texts for row in found.layers)
     assert "Measurements on 64 samples" in texts
 
 
+JUPYTERLAB = """
+.jp-RenderedHTMLCommon table { table-layout: fixed; margin-left: auto; margin-right: auto; }
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td { text-align: right; }
+.jp-RenderedHTMLCommon tbody tr:nth-child(odd) { background: rgb(255, 255, 255); }
+"""
+
+
+def write_page(path: Path, html: dict[str, str]) -> Path:
+    """Write a page with displays, without the security policy, which would forbid axe."""
+    path.write_text(re.sub("<meta http-equiv.*>", "", render_page("Results", "\n".join(html.values()))))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(open_page: Any, html: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A page with the displays, a text in another color, a table in a page of JupyterLab, and a flowchart."""
+    svg = pel.mermaid(pel.tanh(pel.vector("x", shape=("n",))))._repr_mimebundle_()["image/svg+xml"]
+    flowchart = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    more = f"""<style>{JUPYTERLAB}</style>
+<div id="color" style="color: rgb(1, 2, 3)">{wrap_html("<table><tr><td>1</td></tr></table>")}</div>
+<div id="lab" class="jp-RenderedHTMLCommon">{html["model"]}</div>
+<img id="flowchart" alt="Flowchart" style="max-width: 100%" src="{flowchart}">"""
+    return open_page(write_page(tmp_path_factory.mktemp("page") / "page.html", {**html, "more": more}))
+
+
+def test_axe_finds_nothing_serious_but_contrast(page: Any, check_with_axe: Any) -> None:
+    check_with_axe(page)
+
+
+def test_nothing_is_cut_off_on_a_phone(page: Any, check_on_a_phone: Any) -> None:
+    check_on_a_phone(page)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_displays_are_accessible_and_fit(pages: Any, plain: Made, tmp_path: Any, scheme: str, size: str) -> None:
-    path = tmp_path / "page.html"
-    html = render_page("Results", "\n".join(made._repr_html_() for made in plain.values()))
-    path.write_text(re.sub("<meta http-equiv.*>", "", html))  # which would forbid axe
+def test_displays_are_accessible_and_fit(
+    pages: Any, html: dict[str, str], tmp_path: Path, scheme: str, size: str
+) -> None:
+    path = write_page(tmp_path / "page.html", html)
     page = pages.open(path, start=False, color_scheme=scheme, viewport=pages.SIZES[size])
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
     pages.check(page)
 
 
-def test_text_has_the_color_of_the_page(pages: Any, tmp_path: Any) -> None:
-    path = tmp_path / "page.html"
-    html = wrap_html("<table><tr><td>1</td></tr></table>")
-    path.write_text(f'<!doctype html><body style="color: rgb(1, 2, 3)">{html}')
-    page = pages.open(path, start=False)
-    cell = "getComputedStyle(document.querySelector('td'))"
+def test_text_has_the_color_of_the_page(page: Any) -> None:
+    cell = "getComputedStyle(document.querySelector('#color td'))"
     style = page.evaluate(f"[{cell}.color, {cell}.backgroundColor]")
     assert style == ["rgb(1, 2, 3)", "rgba(0, 0, 0, 0)"]
 
@@ -187,31 +224,15 @@ def test_mermaid_has_a_drawing_for_notebooks_that_cannot_draw_it() -> None:
     assert "<b>" not in bundle["image/svg+xml"]
 
 
-def test_mermaid_is_drawn_by_a_browser(pages: Any, tmp_path: Any) -> None:
-    svg = pel.mermaid(pel.tanh(pel.vector("x", shape=("n",))))._repr_mimebundle_()["image/svg+xml"]
-    path = tmp_path / "page.html"
-    path.write_text(f'<!doctype html><img src="data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}">')
-    page = pages.open(path, start=False)
-    assert page.evaluate("document.querySelector('img').naturalHeight") > 100
+def test_mermaid_is_drawn_by_a_browser(page: Any) -> None:
+    assert page.evaluate("document.querySelector('#flowchart').naturalHeight") > 100
 
 
-JUPYTERLAB = """
-.jp-RenderedHTMLCommon table { table-layout: fixed; margin-left: auto; margin-right: auto; }
-:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td { text-align: right; }
-.jp-RenderedHTMLCommon tbody tr:nth-child(odd) { background: rgb(255, 255, 255); }
-"""
-
-
-def test_tables_keep_their_style_in_jupyterlab(pages: Any, plain: Made, tmp_path: Any) -> None:
-    path = tmp_path / "page.html"
-    body = f'<div class="jp-RenderedHTMLCommon">{plain["model"]._repr_html_()}</div>'
-    path.write_text(f"<!doctype html><style>{JUPYTERLAB}</style><body>{body}")
-    page = pages.open(path, start=False)
-    alignments = "[...document.querySelectorAll('tr:nth-child(3) td')].map((cell) => getComputedStyle(cell).textAlign)"
-    cells = page.evaluate(alignments)
+def test_tables_keep_their_style_in_jupyterlab(page: Any) -> None:
+    row = "document.querySelector('#lab tr:nth-child(3)')"
+    cells = page.evaluate(f"[...{row}.querySelectorAll('td')].map((cell) => getComputedStyle(cell).textAlign)")
     assert cells == ["left", "left", "right", "right"]
-    row = page.evaluate("getComputedStyle(document.querySelector('tr:nth-child(3)')).backgroundColor")
-    assert row == "rgba(0, 0, 0, 0)"
+    assert page.evaluate(f"getComputedStyle({row}).backgroundColor") == "rgba(0, 0, 0, 0)"
 
 
 def test_marimo_shows_the_same_displays() -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -12,15 +13,7 @@ from pellucid.graph.op import OPS
 from pellucid.run.kernels import loading
 from pellucid.run.native import compiler
 
-OPTIMIZED = {
-    "test_loops",
-    "test_extremes",
-    "test_vector_math",
-    "test_matmul",
-    "test_reductions",
-    "test_row_fusion",
-    "test_update_fusion",
-}
+OPTIMIZED = {"test_vector_math"}
 """Files whose C is compiled as that of users, and not fast."""
 
 
@@ -31,10 +24,10 @@ def forget_compiled_code() -> None:
     loading.requests.clear()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _c_is_optimized(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compile C with the flags of users in the files that compare what the flags may change."""
-    if request.path.stem not in OPTIMIZED or not os.environ.get("CC", "").endswith("fast_gcc"):
+@contextmanager
+def use_optimizing_compiler() -> Iterator[None]:
+    """Compile C with the flags of users, and not fast."""
+    if not os.environ.get("CC", "").endswith("fast_gcc"):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
@@ -42,6 +35,20 @@ def _c_is_optimized(request: pytest.FixtureRequest) -> Iterator[None]:
         forget_compiled_code()
         yield
     forget_compiled_code()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _c_is_optimized(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile C with the flags of users in the files that compare what the flags may change."""
+    with use_optimizing_compiler() if request.path.stem in OPTIMIZED else nullcontext():
+        yield
+
+
+@pytest.fixture
+def optimized_code() -> Iterator[None]:
+    """Compile C with the flags of users in one test. `make slow` does so in all tests that it runs."""
+    with use_optimizing_compiler():
+        yield
 
 
 def run_python(program: str, **environment: str) -> list[str]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import pellucid as pel
 from pellucid import nn
 
-RNG = np.random.default_rng(0)
+slow = pytest.mark.slow
 
 
 def draw(*shape: int) -> np.ndarray:
-    return RNG.normal(size=shape).astype("float32")
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype("float32")
 
 
 def test_outputs_keep_their_form() -> None:
+    import jax
+
     x, w = pel.vector("x", shape=("n",)), pel.shared(2.0, "w")
     for outputs in (w * x, [w * x, w], {"product": w * x}):
         function = pel.function([x], outputs)
@@ -31,17 +31,20 @@ def test_outputs_keep_their_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "shape"),
+    ("make_layer", "shape"),
     [
-        (nn.Dense(3, activation="softmax"), (4,)),
-        (nn.Conv2D(2, 3, activation="relu"), (6, 6, 1)),
-        (nn.LSTM(3), (5, 2)),
-        (nn.MultiHeadAttention(2, 2), (3, 4)),
-        (nn.BatchNormalization(), (3,)),
+        (lambda: nn.Dense(3, activation="softmax"), (4,)),
+        pytest.param(lambda: nn.Conv2D(2, 3, activation="relu"), (6, 6, 1), marks=slow),
+        (lambda: nn.SimpleRNN(3), (5, 2)),
+        pytest.param(lambda: nn.LSTM(3), (5, 2), marks=slow),
+        pytest.param(lambda: nn.MultiHeadAttention(2, 2), (3, 4), marks=slow),
+        (nn.BatchNormalization, (3,)),
     ],
 )
-def test_gradients_of_jax_agree(layer: Any, shape: tuple[int, ...]) -> None:
-    X = nn.Input(shape)
+def test_gradients_of_jax_agree(make_layer: Any, shape: tuple[int, ...]) -> None:
+    import jax
+
+    X, layer = nn.Input(shape), make_layer()
     y = layer([X, X]) if isinstance(layer, nn.MultiHeadAttention) else layer(X)
     loss = pel.inference((y**2).mean())
     parameters = pel.parameters(loss)
@@ -55,12 +58,14 @@ def test_gradients_of_jax_agree(layer: Any, shape: tuple[int, ...]) -> None:
 
 
 def test_a_training_step_is_pure() -> None:
+    import jax
+
     X, y = pel.matrix("X", shape=("n", 4)), pel.ivector("y", shape=("n",))
     p = nn.Dense(3, "softmax")(nn.Dropout(0.5)(nn.Dense(8, "relu")(X)))
     loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
     step = pel.function([X, y], loss, updates=pel.optimizers.Adam(0.01).updates(loss))
     before = [s.get_value() for s in step.program.shared]
-    xs, ys = draw(5, 6, 4), RNG.integers(0, 3, (5, 6)).astype("int32")
+    xs, ys = draw(5, 6, 4), np.random.default_rng(0).integers(0, 3, (5, 6)).astype("int32")
     f, params = step.as_jax()
     assert repr(f) == "function of (params, X, y, state) that returns outputs, params, state, for JAX"
     assert {s.dtype.kind for s in f.state.values()} == {"i", "u"}
@@ -72,20 +77,23 @@ def test_a_training_step_is_pure() -> None:
     (params, state), losses = jax.lax.scan(advance, (params, f.state), (xs, ys))
     for s, value in zip(step.program.shared, before, strict=True):
         np.testing.assert_array_equal(s.get_value(), value)
-    np.testing.assert_allclose(losses, step.over(xs, ys), rtol=1e-5)
+    np.testing.assert_allclose(losses, step.copy(mode="numpy").over(xs, ys), rtol=1e-5)
     for name, s in {**f.parameters, **f.counters}.items():
         np.testing.assert_allclose({**params, **state}[name], s.get_value(), rtol=1e-4, atol=1e-6)
         assert {**params, **state}[name].dtype == s.dtype
 
 
 def test_the_state_of_a_random_stream_decides_the_numbers() -> None:
+    import jax
+
     w = pel.shared(1.0, "w")
-    f, params = pel.function([], w * pel.random.Generator(3).normal(size=(2,))).as_jax()
+    pure, params = pel.function([], w * pel.random.Generator(3).uniform(size=(2,))).as_jax()
+    f = jax.jit(pure)
     first, _, state = f(params)
     assert f(params)[0].tobytes() == first.tobytes()
     second = f(params, state=state)[0]
     assert second.tobytes() != first.tobytes()
-    gradient = jax.grad(lambda p: f(p, state=state)[0].sum())(params)["w"]
+    gradient = jax.jit(jax.grad(lambda p: pure(p, state=state)[0].sum()))(params)["w"]
     np.testing.assert_allclose(gradient, second.sum(), rtol=1e-6)
 
 
@@ -98,6 +106,8 @@ def test_colliding_names_get_numbers() -> None:
 
 
 def test_dtypes_are_those_of_the_graph() -> None:
+    import jax
+
     x, w = pel.vector("x", dtype="float64"), pel.shared(np.float64(1e-9), "w")
     count = pel.shared(np.int64(2**40), "count")
     f, params = pel.function([x], (1 + w * x).sum() - x.sum(), updates={count: count + 1}).as_jax()
@@ -116,12 +126,16 @@ def test_defaults_and_large_constants() -> None:
 
 
 def test_a_batched_function() -> None:
+    import jax
+
     x, w, ws = pel.scalar("x"), pel.shared(1.0, "w"), pel.shared([1.0, 2.0], "ws")
     f, params = pel.vmap(pel.function([x], w * x), {w: ws}).as_jax()
     assert jax.jit(f)(params, 3.0).tolist() == [3, 6]
 
 
 def test_invalid_arguments() -> None:
+    import jax
+
     x, w = pel.vector("x", shape=(2,)), pel.shared([1.0, 2.0], "weight")
     f, params = pel.function([x], w * x).as_jax()
     ones = np.ones(2)
@@ -142,6 +156,9 @@ def test_invalid_arguments() -> None:
 
 
 def test_jax_functions_come_back_from_pellucid() -> None:
+    import jax
+    import jax.numpy as jnp
+
     def original(params: Any, x: Any) -> Any:
         return jnp.tanh(x @ params["kernel"] + params["bias"]).sum()
 
@@ -150,8 +167,10 @@ def test_jax_functions_come_back_from_pellucid() -> None:
     y = pel.from_jax(original)({"kernel": kernel, "bias": bias}, x)
     f, params = pel.function([x], y).as_jax()
     assert set(params) == {"kernel", "bias"}
-    np.testing.assert_allclose(f(params, values), original(params, values), rtol=1e-6)
-    found, expected = jax.grad(f)(params, values), jax.grad(original)(params, values)
+    (value, found), (expected_value, expected) = (
+        jax.jit(jax.value_and_grad(function))(params, values) for function in (f, original)
+    )
+    np.testing.assert_allclose(value, expected_value, rtol=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)
 
 
@@ -170,10 +189,12 @@ def test_pellucid_functions_come_back_from_jax() -> None:
 
 
 def test_trees_as_arguments_of_jax_functions() -> None:
+    import jax
+
     op = pel.from_jax(lambda pair, x, power=1: (pair[0] * x, {"b": (pair[1]["c"] + x) ** power}))
     x = pel.vector("x", shape=(2,))
     for pair in ((x, {"c": 2 * x}), [x, {"c": 2 * x}]):
         results = op(pair, [1.0, 3.0], power=2)
         assert [r.eval({x: [1.0, 2.0]}).tolist() for r in results] == [[1, 6], [9, 49]]
     assert op((x, {"c": 2 * x}), x)[0] is op((x, {"c": 2 * x}), x)[0]
-    assert pel.from_jax(jnp.sum)([1.0, 2.0]).eval() == 3
+    assert pel.from_jax(jax.numpy.sum)([1.0, 2.0]).eval() == 3

@@ -205,6 +205,7 @@ print(f(x).is_ready())
 """
 
 
+@pytest.mark.slow
 def test_programs_run_in_the_calling_thread_unless_the_user_imports_jax_first(python: Callable[..., list[str]]):
     assert python(INLINE) == ["True"]
     assert python("import jax\n" + INLINE) == ["False"]

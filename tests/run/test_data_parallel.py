@@ -1,4 +1,7 @@
-"""Functions on several devices compared with one device, and the errors for devices that do not exist."""
+"""Functions on several devices compared with one device, and the errors for devices that do not exist.
+
+The fast comparisons are in `test_several_devices.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -29,7 +30,7 @@ FOUR = {
 }
 
 ON_FOUR = """
-import json, pickle, sys
+import json
 import numpy as np
 import pellucid as pel
 from pellucid import nn
@@ -48,8 +49,7 @@ def train(devices):
     mask = pel.cast(pel.equal(dropped, 0.0), "int32")
     f = pel.function([X, y], [loss, mask], updates=pel.optimizers.SGD(0.5).updates(loss), devices=devices)
     runs = [f.over(x[:21].reshape(3, 7, 6), t[:21].reshape(3, 7))]  # 7 samples cannot be divided equally
-    if "slow" in sys.argv:
-        runs += [f(x, t), f.repeat(4, x, t), f(x[:1], t[:1])]
+    runs += [f(x, t), f.repeat(4, x, t), f(x[:1], t[:1])]
     state = [p.get_value().tolist() for p in pel.parameters(loss)]
     elsewhere = pel.function([X], pel.inference(p))(x[:2])  # the same variables on one device
     return {
@@ -68,41 +68,29 @@ def run_members(devices):
     g = pel.vmap(f, {w: ws})
     return g.repeat(3, [1.0, 2.0, 3.0]).tolist(), ws.get_value().tolist()
 
-def get_error(mode):
-    u = pel.vector("u")
-    try:
-        pel.function([u], u.sum(), mode=mode, devices=2)
-    except pel.OptionError as error:
-        return str(error)
-
-found = {"names": pel.distribution.list_devices(), "guard": get_error("guard")}
+found = {}
 for name, devices in {"one": None, "4": "all", "some": ["cpu:3", 1, 0]}.items():
     found[name] = train(devices)
 found["members"] = run_members(None), run_members(4)
-if "slow" in sys.argv:
-    images, y = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.ivector("y", shape=("n",))
-    h = nn.MaxPooling2D(2)(nn.Conv2D(4, 3, activation="relu")(images))
-    p = nn.Dense(3, activation="softmax")(nn.Dropout(0.5)(nn.Flatten()(nn.BatchNormalization()(h))))
-    loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
-    f = pel.function([images, y], loss, updates=pel.optimizers.Adam(0.05).updates(loss), devices=4)
-    f.repeat(2, rng.standard_normal((8, 8, 8, 3)).astype("float32"), t[:8])
-    (compiled,) = (loop[0] for key, loop in f.backend.compiled.items() if key[0] == "repeat")
-    text = compiled.as_text()
-    found["collectives"] = {name: text.count(f" {name}(") for name in ("all-reduce", "all-gather", "all-to-all")}
-copied = pel.function([u := pel.vector("u")], u.sum(), devices=2)
-found["repr"] = repr(copied).splitlines()[0]
-found["pickled"] = repr(pickle.loads(pickle.dumps(copied))).splitlines()[0]
-found["copies"] = [type(copied.copy(mode=m).backend).__name__ for m in ("xla", "numpy")]
+images, y = pel.tensor4("x", shape=("n", 8, 8, 3)), pel.ivector("y", shape=("n",))
+h = nn.MaxPooling2D(2)(nn.Conv2D(4, 3, activation="relu")(images))
+p = nn.Dense(3, activation="softmax")(nn.Dropout(0.5)(nn.Flatten()(nn.BatchNormalization()(h))))
+loss = pel.losses.sparse_categorical_crossentropy(y, p).mean()
+f = pel.function([images, y], loss, updates=pel.optimizers.Adam(0.05).updates(loss), devices=4)
+f.repeat(2, rng.standard_normal((8, 8, 8, 3)).astype("float32"), t[:8])
+(compiled,) = (loop[0] for key, loop in f.backend.compiled.items() if key[0] == "repeat")
+text = compiled.as_text()
+found["collectives"] = {name: text.count(f" {name}(") for name in ("all-reduce", "all-gather", "all-to-all")}
 print(json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module", params=["quick", pytest.param("slow", marks=pytest.mark.slow)])
-def on_four(request: pytest.FixtureRequest) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def on_four() -> dict[str, Any]:
     """Results of a process with four devices."""
     environment = {**{k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}, **FOUR}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ON_FOUR, request.param],
+        [sys.executable, "-W", "error", "-c", ON_FOUR],
         capture_output=True,
         text=True,
         check=False,
@@ -112,6 +100,7 @@ def on_four(request: pytest.FixtureRequest) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", ["4", "some"])
 def test_several_devices_have_the_results_of_one(on_four: dict[str, Any], devices: str) -> None:
     one, many = on_four["one"], on_four[devices]
@@ -123,32 +112,22 @@ def test_several_devices_have_the_results_of_one(on_four: dict[str, Any], device
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", ["4", "some"])
 def test_random_numbers_do_not_depend_on_the_number_of_devices(on_four: dict[str, Any], devices: str) -> None:
     assert on_four[devices]["masks"] == on_four["one"]["masks"]
     assert 0 < np.mean(on_four["one"]["masks"][0]) < 1
 
 
+@pytest.mark.slow
 def test_members_are_divided_over_devices(on_four: dict[str, Any]) -> None:
     one, many = on_four["members"]  # five members on four devices
     for a, b in zip(one, many, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-6)
 
 
-def test_names_of_devices_and_copies_of_functions(on_four: dict[str, Any]) -> None:
-    assert on_four["names"] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
-    assert on_four["copies"] == ["DataParallelProgram", "NumpyProgram"]
-    assert on_four["repr"] == "function of (u: float32 (?,)) in mode 'auto' on 2 devices"
-    assert on_four["pickled"] == on_four["repr"]
-    assert on_four["guard"] == (
-        "devices: expected mode='auto' or 'xla', because XLA runs programs on several devices. "
-        "Received: mode='guard'. Leave out devices or mode"
-    )
-
-
+@pytest.mark.slow
 def test_devices_communicate_by_all_reduce_only(on_four: dict[str, Any]) -> None:
-    if "collectives" not in on_four:
-        pytest.skip("compiled only in the slow run")
     collectives = on_four["collectives"]
     assert collectives["all-reduce"] > 0
     assert collectives["all-gather"] == collectives["all-to-all"] == 0
@@ -217,6 +196,8 @@ def test_the_loss_of_a_peer_is_distinguished_from_other_errors(three_processes: 
 
 
 def test_a_failed_program_loses_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jax
+
     w = pel.shared(1.0, "w")
     f = pel.Function(pel.function([], w, updates={w: w + 1}).program, w, "auto", None, (jax.devices()[0],))
     assert (f(), f(), w.get_value()) == (1.0, 2.0, 3.0)
@@ -236,7 +217,9 @@ def test_a_failed_program_loses_its_values(monkeypatch: pytest.MonkeyPatch) -> N
     assert f() == 5.0
 
 
-def test_values_move_back_to_the_default_device(tmp_path: Path) -> None:
+def test_values_move_back_to_the_default_device() -> None:
+    import jax
+
     w = pel.shared([1.0, 2.0], "w")
     f = pel.function([], w, updates={w: 2 * w})
     on_one = pel.Function(f.program, [w], "xla", None, (jax.devices()[0],))

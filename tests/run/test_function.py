@@ -47,18 +47,20 @@ def test_outputs_are_numpy_scalars_and_new_arrays(mode):
 
 
 @both
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
-def test_all_dtypes(mode, dtype):
-    x = pel.vector("x", dtype=dtype)
-    w = pel.shared(np.zeros(2, dtype), "w")
-    f = pel.function([x], [x[::-1], x[0]], updates={w: x}, mode=mode)
-    values = np.array([1, 0], dtype)
-    reversed_, first = f(values)
-    assert reversed_.dtype == first.dtype == w.get_value().dtype == np.dtype(dtype)
-    assert reversed_.tolist() == [0, 1]
-    history = f.repeat(2, values)
-    assert history[0].dtype == np.dtype(dtype)
-    assert history[0].shape == (2, 2)
+def test_all_dtypes(mode):
+    dtypes = ["float32", "float64", "int32", "int64", "uint8", "bool"]
+    inputs = [pel.vector(f"x {dtype}", dtype=dtype) for dtype in dtypes]
+    variables = [pel.shared(np.zeros(2, dtype), dtype) for dtype in dtypes]
+    outputs = [e for x in inputs for e in (x[::-1], x[0])]
+    f = pel.function(inputs, outputs, updates=dict(zip(variables, inputs, strict=True)), mode=mode)
+    values = [np.array([1, 0], dtype) for dtype in dtypes]
+    results, history = f(*values), f.repeat(2, *values)
+    for k, (dtype, w) in enumerate(zip(dtypes, variables, strict=True)):
+        reversed_, first = results[2 * k : 2 * k + 2]
+        assert reversed_.dtype == first.dtype == w.get_value().dtype == np.dtype(dtype)
+        assert reversed_.tolist() == [0, 1]
+        assert history[2 * k].dtype == np.dtype(dtype)
+        assert history[2 * k].shape == (2, 2)
 
 
 @both

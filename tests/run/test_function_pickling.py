@@ -24,6 +24,21 @@ def make_step() -> tuple[pel.Function, Any]:
     return step, w
 
 
+most_are_slow = pytest.mark.parametrize(
+    "duplicate",
+    [
+        "pickle",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("oldest protocol", "cloudpickle", "joblib", "deepcopy")
+        ),
+    ],
+    indirect=True,
+)
+"""For tests that compile programs. The other tests make all kinds of duplicates."""
+
+
+@most_are_slow
 def test_a_duplicate_computes_the_same_bits(duplicate: Duplicate) -> None:
     step, w = make_step()
     x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
@@ -61,7 +76,7 @@ def test_functions_keep_sharing_their_variables(duplicate: Duplicate) -> None:
 
 
 def test_a_random_stream_continues(duplicate: Duplicate) -> None:
-    draw = pel.function([], pel.random.Generator(3).normal(size=(2,)))
+    draw = pel.function([], pel.random.Generator(3).normal(size=(2,)), mode="numpy")
     draw()
     copied = duplicate(draw)
     for _ in range(2):

@@ -1,6 +1,5 @@
 """Partitioned programs have the results of whole ones."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -25,12 +24,12 @@ def make_chain(length: int):
 
 
 def test_partitions_have_the_results_of_the_whole_program(small_partitions, monkeypatch):
-    x, w, cost = make_chain(40)
+    x, w, cost = make_chain(12)
     outputs, updates = [cost, pel.grad(cost, x), w, pel.constant(2.0)], {w: w - 0.1 * pel.grad(cost, w)}
     argument = [0.1, 0.2, 0.3]
     partitioned = pel.function([x], outputs, updates=updates)
     found, after = [partitioned(argument), partitioned(argument)], w.get_value()
-    assert len(partitioned.backend.compiled["call", (((3,), np.dtype("float32")),)].partitions) > 10
+    assert len(partitioned.backend.compiled["call", (((3,), np.dtype("float32")),)].partitions) > 5
     w.set_value([1.0, 0.5, 0.2])
     monkeypatch.setattr(xla, "MAX_EXPRESSIONS", 10**9)
     whole = pel.function([x], outputs, updates=updates)
@@ -69,6 +68,8 @@ def test_variables_with_the_same_update_do_not_share_memory(small_partitions):
 
 
 def test_only_shared_buffers_are_copied():
+    import jax
+
     leaf, computed = jax.numpy.ones(3), jax.numpy.zeros(3)
     results = graph_partitioning.copy_shared_buffers([computed, leaf, computed], [leaf])
     assert results[0] is computed
@@ -77,6 +78,7 @@ def test_only_shared_buffers_are_copied():
     assert [each.tolist() for each in results] == [[0, 0, 0], [1, 1, 1], [0, 0, 0]]
 
 
+@pytest.mark.slow
 def test_a_chain_of_thousands_compiles_and_runs():
     x, w, cost = make_chain(0)
     for i in range(5000):

@@ -31,6 +31,7 @@ except pel.Interrupted as stop:
 """
 
 
+@pytest.mark.slow
 @both
 def test_ctrl_c_ends_a_loop_and_keeps_the_finished_steps(mode):
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, mode], stdout=subprocess.PIPE, text=True)
@@ -90,15 +91,16 @@ def no_garbage():
 without_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 
+@pytest.mark.parametrize("step", [11, pytest.param(3, marks=pytest.mark.slow)])  # odd: calls and loops in turn
 @pytest.mark.parametrize("mode", ["numpy", "xla", pytest.param("native", marks=without_compiler)])
 @pytest.mark.usefixtures("no_garbage")
-def test_state_survives_ctrl_c_at_any_moment(mode):
+def test_state_survives_ctrl_c_at_any_moment(mode, step):
     """Press Ctrl-C at many moments of loops and calls: the state is always that of a finished step."""
     w = pel.shared(np.zeros(3), "w")
     previous = pel.shared(np.zeros(3), "previous")
     f = pel.function([], w[0], updates={w: w + 1, previous: w}, mode=mode)
     f(), f.repeat(1)
-    for attempt in range(0, 60, 3):
+    for attempt in range(0, 60, step):
         start = w.get_value()[0]
         with pytest.raises(KeyboardInterrupt) as stop:
             run_until_interrupted(f, 0.001 + 0.0002 * attempt, calls=attempt % 2 == 0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 
 import pellucid as pel
 
 
 def test_a_training_step_has_forward_convolutions_only() -> None:
+    import jax
+
     rng = np.random.default_rng(0)
     x, y = pel.tensor4("x", shape=("n", 12, 12, 3)), pel.ivector("y", shape=("n",))
     first = pel.shared(rng.normal(size=(3, 3, 3, 8)).astype("float32"))

@@ -82,11 +82,14 @@ def test_without_a_compiler_the_peaks_are_those_of_a_product(monkeypatch: pytest
 
     monkeypatch.setattr(machine_rates, "load_library", refuse)
     monkeypatch.setattr(machine_rates, "measure_product_rate", lambda: 8e10)
+    monkeypatch.setattr(machine_rates, "measure_memory_bandwidth", lambda cache_bytes: 2e10)
+    monkeypatch.setattr(machine_rates, "measure_cache_bandwidth", lambda: 5e10)
     roofline.measure_core_peak.cache_clear()
     try:
         assert machine_rates.measure_multiply_add_rate(1) is None
         machine = this_machine.__wrapped__()
         assert (machine.rate, machine.peak, machine.core_peak) == (8e10, 8e10, 8e10 / count_cores())
+        assert (machine.bandwidth, machine.cache_bandwidth) == (2e10, 5e10 * count_cores())
     finally:
         roofline.measure_core_peak.cache_clear()
 
@@ -113,6 +116,7 @@ def test_the_first_run_is_not_counted() -> None:
     assert 0.001 <= machine_rates.measure_fastest(lambda: time.sleep(next(durations)), rounds=3) < 0.002
 
 
+@pytest.mark.slow
 def test_this_machine_is_plausible() -> None:
     machine = this_machine()
     assert 1e8 < machine.core_peak <= 1.05 * machine.peak

@@ -71,6 +71,17 @@ def test_a_nonfinite_shared_variable_is_named():
     ]
 
 
+def test_a_nan_made_of_an_infinite_constant_or_infinite_data_is_named(x):
+    infinite = pel.constant(np.array([1, np.inf, 1], "float32"))
+    product = x * infinite
+    lines, found = run_guarded(pel.function([x], product.sum(), mode="guard"), replace_one(0))
+    assert lines[0].endswith("became nan")
+    assert (found.expr, found.position) == (product, (3, 1))
+    difference = x - x.max(axis=0)
+    lines, found = run_guarded(pel.function([x], difference.sum(), mode="guard"), replace_one(np.inf))
+    assert (found.expr, found.position) == (difference, (3, 1))
+
+
 def test_operands_of_other_than_elementwise_ops_are_given_by_range(x):
     W = pel.constant(np.full((3, 2), 3e38, "float32"))
     lines, _ = run_guarded(pel.function([x], x @ W, mode="guard"), ONES)

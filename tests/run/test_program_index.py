@@ -14,6 +14,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.run import compilation_cache, program_index
+from pellucid.run.kernels import loading
 from pellucid.run.kernels.loading import note_failed_kernel
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.xla import XlaProgram
@@ -50,6 +51,13 @@ def run(start: float = 1.0, step: Callable[[Any], Any] = pel.tanh, size: int = 3
     return [np.asarray(each).tolist() for outputs in results for each in outputs] + [w.get_value().tolist()]
 
 
+def call(start: float = 1.0, step: Callable[[Any], Any] = pel.tanh, size: int = 3, donate: bool = True) -> Any:
+    """Call a new function of the same graph once."""
+    x, w = pel.vector("x", shape=("n",)), pel.shared(start, "w")
+    f = pel.function([x], (w * x).sum(), updates={w: w + step(x).sum()}, mode="xla", donate=donate)
+    return f(np.linspace(-1, 2, size, dtype="float32")), float(w.get_value())
+
+
 def list_entries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.json"))
 
@@ -64,17 +72,20 @@ def test_the_same_graph_is_not_traced_again(folder: Path, traces: list[XlaProgra
     assert not traces
 
 
-@pytest.mark.parametrize(
-    "other",
-    [{"step": pel.sin}, {"step": lambda x: 2 * x}, {"size": 4}, {"donate": False}],
-    ids=["op", "constant", "shape", "donation"],
-)
-def test_another_program_is_traced(folder: Path, traces: list[XlaProgram], other: dict[str, Any]) -> None:
-    run()
-    traces.clear()
-    run(**other)
-    assert traces
-    assert len(list_entries(folder)) == 6
+def test_another_program_is_traced(folder: Path, traces: list[XlaProgram]) -> None:
+    others: dict[str, dict[str, Any]] = {
+        "op": {"step": pel.sin},
+        "constant": {"step": lambda x: 2 * x},
+        "another constant": {"step": lambda x: 3 * x},
+        "shape": {"size": 4},
+        "donation": {"donate": False},
+    }
+    call()
+    for count, (name, other) in enumerate(others.items(), 2):
+        traces.clear()
+        call(**other)
+        assert traces, name
+        assert len(list_entries(folder)) == count, name
 
 
 def test_the_key_depends_on_sources_and_settings(
@@ -82,7 +93,7 @@ def test_the_key_depends_on_sources_and_settings(
 ) -> None:
     import jax
 
-    expected = run()
+    expected = call()
     changes: list[Callable[[pytest.MonkeyPatch], None]] = [
         lambda patch: patch.setenv("PELLUCID_KERNELS", "0"),
         lambda patch: patch.setattr(program_index, "stamp_sources", lambda: ["edited"]),
@@ -93,31 +104,35 @@ def test_the_key_depends_on_sources_and_settings(
         traces.clear()
         with monkeypatch.context() as patch:
             change(patch)
-            assert run() == expected
+            assert call() == expected
         assert traces
     traces.clear()
     with jax.default_matmul_precision("float32"):
-        run()
+        call()
     assert traces
-
-
-@pytest.mark.parametrize("damage", ["entry", "missing entry", "missing program", "another entry"])
-def test_a_damaged_entry_is_a_miss(folder: Path, traces: list[XlaProgram], damage: str) -> None:
-    expected = run()
-    run(step=pel.sin)
-    entries = list_entries(folder)
-    contents = [path.read_bytes() for path in entries]
-    for path, content in zip(entries, [*contents[1:], contents[0]], strict=True):
-        if damage == "missing entry":
-            path.unlink()
-        elif damage != "missing program":
-            path.write_bytes(contents[entries.index(path)][:-1] if damage == "entry" else content)
-    if damage == "missing program":
-        for path in folder.glob("*.xla"):
-            path.unlink()
     traces.clear()
-    assert run() == expected
-    assert traces
+    assert call() == expected
+    assert not traces
+
+
+def test_a_damaged_entry_is_a_miss(folder: Path, traces: list[XlaProgram]) -> None:
+    expected = call()
+    [entry], [program] = list_entries(folder), folder.glob("*.xla")
+    call(step=pel.sin)
+    [other] = set(list_entries(folder)) - {entry}
+    intact = entry.read_bytes()
+    damages: dict[str, Callable[[], Any]] = {
+        "damaged entry": lambda: entry.write_bytes(intact[:-1]),
+        "another entry": lambda: entry.write_bytes(other.read_bytes()),
+        "missing entry": entry.unlink,
+        "missing program": program.unlink,
+    }
+    for name, damage in damages.items():
+        damage()
+        traces.clear()
+        assert call() == expected, name
+        assert traces, name
+        assert entry.read_bytes() == intact, name
 
 
 def test_a_program_in_which_a_kernel_failed_is_not_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,16 +143,42 @@ def test_a_program_in_which_a_kernel_failed_is_not_stored(folder: Path, monkeypa
         return trace(self, *values)
 
     monkeypatch.setattr(XlaProgram, "trace_without_kernels", fail)
-    run()
+    call()
     assert list_entries(folder) == []
 
 
 def test_fast_compilations_and_custom_ops_are_not_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(step=pel.from_jax(lambda x: 2 * x, name="twice_by_jax_in_index"))
+    call(step=pel.from_jax(lambda x: 2 * x, name="twice_by_jax_in_index"))
     assert list_entries(folder) == []
     monkeypatch.setattr(compilation_cache, "MIN_COMPILE_SECONDS", 60.0)
-    run()
+    call()
     assert list_entries(folder) == []
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+def test_kernels_of_an_entry_are_loaded_without_a_trace(
+    folder: Path, traces: list[XlaProgram], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convolve() -> Any:
+        images = pel.tensor4("images", shape=("n", 34, 34, 8))
+        f = pel.function([images], pel.conv(images, np.full((3, 3, 8, 16), 0.5, "float32")), mode="xla")
+        found = f(np.ones((2, 34, 34, 8), "float32"))
+        [backends] = f.backend.backends.values()
+        return found.sum(), [line.partition(":")[0] for line in backends]
+
+    first = convolve()
+    [entry] = (json.loads(path.read_bytes().partition(b"\n")[2]) for path in list_entries(folder))
+    assert entry["kernels"]
+    traces.clear()
+    monkeypatch.setattr(loading, "requests", {})  # as in a new process
+    assert convolve() == first
+    assert first[0] == 2 * 32 * 32 * 16 * 36
+    assert "C kernels" in first[1]
+    assert not traces
+    assert set(loading.requests) == {*entry["kernels"]}
+    monkeypatch.setattr(program_index, "has_amx", lambda: not entry["amx"])
+    assert convolve() == first
+    assert traces
 
 
 CONVOLUTION = """
@@ -161,6 +202,7 @@ print(bool(traced))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 def test_the_next_process_loads_kernels_without_a_trace(tmp_path: Path, python: Callable[..., list[str]]) -> None:
     first = python(CONVOLUTION, PELLUCID_CACHE=str(tmp_path))
@@ -172,7 +214,19 @@ def test_the_next_process_loads_kernels_without_a_trace(tmp_path: Path, python: 
     assert any(entry.get("kernels") for entry in entries)
 
 
-def test_a_loaded_program_calls_lapack(folder: Path) -> None:
+def test_lapack_is_loaded_for_the_programs_that_call_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, load = [], compilation_cache.load_lapack
+    monkeypatch.setattr(compilation_cache, "load_lapack", lambda: loads.append(0) or load())
+    for count in (0, 1):  # the second function loads the program of the first
+        A = pel.matrix("A")
+        inverse = pel.function([A], pel.linalg.inv(A), mode="xla")(2 * np.eye(2))
+        assert inverse.tolist() == [[0.5, 0.0], [0.0, 0.5]]
+        call()
+        assert len(loads) == count
+
+
+@pytest.mark.slow
+def test_a_program_that_another_process_compiled_calls_lapack(folder: Path) -> None:
     code = """
 import numpy as np, pellucid as pel
 from pellucid.run import compilation_cache

@@ -51,7 +51,7 @@ def test_barriers_reach_loops_and_leave_integers_alone():
     assert n == 15
 
 
-@pytest.mark.parametrize("shape", [(4,), (3, 8)])
+@pytest.mark.parametrize("shape", [pytest.param((4,), marks=pytest.mark.slow), (3, 8)])
 def test_softmax_of_large_products_is_finite(shape, rng):
     """Compilers take the maximum before they multiply, and fuse the product with the subtraction of the maximum."""
     x = pel.tensor("x", shape=shape)

@@ -77,9 +77,18 @@ def test_a_boundary_is_straight_or_curved() -> None:
     )
 
 
-@pytest.mark.parametrize("shape", ["half", "corner", "disc", "wave", "two"])
-def test_no_line_divides_better_than_the_best_one(shape: str) -> None:
+@pytest.fixture(scope="module")
+def grid() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The coordinates of points, and on which side of random lines they are."""
     x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(-30, 30, 61), np.linspace(-1, 1, 41)))
+    rng = np.random.default_rng(0)
+    angles, offsets = rng.uniform(0, np.pi, 4000), rng.uniform(-1.5, 1.5, 4000)
+    return x, y, np.outer(x / 30, np.cos(angles)) + np.outer(y, np.sin(angles)) > offsets
+
+
+@pytest.mark.parametrize("shape", ["half", "corner", "disc", "wave", "two"])
+def test_no_line_divides_better_than_the_best_one(shape: str, grid: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    x, y, sides = grid
     classes = {
         "half": x + 20 * y > 4,
         "corner": (x > 0) & (y > 0),
@@ -87,9 +96,6 @@ def test_no_line_divides_better_than_the_best_one(shape: str) -> None:
         "wave": y > np.sin(x / 8),
         "two": np.arange(len(x)) < 2,
     }[shape]
-    rng = np.random.default_rng(0)
-    angles, offsets = rng.uniform(0, np.pi, 4000), rng.uniform(-1.5, 1.5, 4000)
-    sides = np.outer(x / 30, np.cos(angles)) + np.outer(y, np.sin(angles)) > offsets
     found = (sides == classes[:, None]).mean(axis=0)
     largest = max(found.max(), 1 - found.min())
     best = measure_best_line(classes, np.stack([x, y], -1))

@@ -37,6 +37,18 @@ def test_a_loop_counts_its_step_as_often_as_it_runs():
     assert cost(gradient, {"t": 7}).operations > 7 * 8
 
 
+def test_a_branch_costs_as_much_as_the_more_expensive_one():
+    x, p = pel.matrix("x", shape=(4, 3)), pel.scalar("p")
+
+    def costs(then, otherwise):
+        return cost(pel.cond(p > 0, lambda: then(x), lambda: otherwise(x))).operations
+
+    cheap, expensive = costs(pel.negative, pel.negative), costs(lambda x: pel.tanh(x) @ x.T @ x, pel.negative)
+    assert expensive > cheap + 2 * 2 * 4 * 4 * 3
+    assert costs(pel.negative, lambda x: pel.tanh(x) @ x.T @ x) == expensive
+    assert costs(lambda x: pel.tanh(x) @ x.T @ x, lambda x: pel.tanh(x) @ x.T @ x) == expensive
+
+
 def test_unknown_sizes_are_inferred():
     rest = cost(X[1:] * 2, {"n": 10})
     assert (rest.operations, rest.rows[0].elements) == (27, 27)
@@ -128,6 +140,11 @@ def test_a_function_counts_with_its_updates():
     assert {r.expr for r in cost(step)} >= {step.program.outputs[0], step.program.updates[w]}
 
 
+def test_the_measurement_of_this_machine_is_kept():
+    assert this_machine.cache_parameters() == {"maxsize": None, "typed": False}
+
+
+@pytest.mark.slow
 def test_this_machine_is_measured_once():
     assert this_machine() is this_machine()
     assert this_machine().rate > 1e8

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pellucid as pel
@@ -13,18 +13,22 @@ from pellucid.graph.pattern import make_hole
 from pellucid.show import latex, latex_definitions
 from pellucid.show.latex_names import name_to_latex
 from pellucid.show.mathml import latex_to_mathml
+from tests.named_case import name_case
 
 x, y, n = pel.vector("x", shape=("n",)), pel.vector("y", shape=("n",)), pel.scalar("alpha")
 X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
 
 
-@pytest.mark.parametrize(
-    ("expr", "written"),
-    [
+def test_expressions_are_written_as_in_print():
+    cases = [
         (x - (y - 1), r"x - \left(y - 1\right)"),
         (-(x + y), r"-\left(x + y\right)"),
         (x + -y, "x - y"),
         (x + -(y * y), r"x - y \odot y"),
+        (x + -(y + 1), r"x - \left(y + 1\right)"),
+        (x + -(y - n), r"x - \left(y - \alpha\right)"),
+        (x + -pel.negative(y), r"x - \left(-y\right)"),
+        (x * (y + -(n + 1)), r"x \odot \left(y - \left(\alpha + 1\right)\right)"),
         (pel.log1p(-x), r"\log(1 - x)"),
         (n * x, r"\alpha \, x"),
         (x * y, r"x \odot y"),
@@ -67,10 +71,10 @@ X, W = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 2))
         (pel.constant([True, False]), r"\begin{bmatrix} \mathrm{true} & \mathrm{false} \end{bmatrix}"),
         (pel.one_hot(pel.ivector("y"), 3), r"\operatorname{onehot}(y)"),
         (make_hole("a") * make_hole("b"), r"a \, b"),
-    ],
-)
-def test_expressions_are_written_as_in_print(expr, written):
-    assert latex(expr) == written
+    ]
+    for expr, written in cases:
+        with name_case(written):
+            assert latex(expr) == written
 
 
 def test_names_of_many_kinds():
@@ -173,29 +177,41 @@ def grow(children):
 expressions = st.recursive(st.sampled_from(LEAVES), grow, max_leaves=12)
 
 
-@given(expressions)
-def test_braces_balance_and_mathml_is_valid(expr):
+def check_formula(expr):
+    """Check that braces balance, that MathML is valid, and that Matplotlib can parse all but matrices and cases."""
     from latex2mathml.converter import convert
-
-    check_balance(latex(expr))
-    assert convert(latex(expr)).startswith("<math")
-    check_balance(latex_definitions({"e": expr, "f": expr + 1}))
-
-
-@given(expressions)
-def test_matplotlib_can_parse_all_but_matrices_and_cases(expr):
     from matplotlib.mathtext import MathTextParser
 
     written = latex(expr)
+    check_balance(written)
+    assert convert(written).startswith("<math")
+    check_balance(latex_definitions({"e": expr, "f": expr + 1}))
     if r"\begin" not in written:
         MathTextParser("path").parse(f"${written}$")
 
 
-@pytest.mark.parametrize("name", sorted(OPS))
-def test_every_op_has_valid_latex(name):
+@settings(max_examples=30)
+@given(expressions)
+def test_formulas_are_valid(expr):
+    check_formula(expr)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(expressions)
+def test_more_formulas_are_valid(expr):
+    check_formula(expr)
+
+
+def test_every_op_has_valid_latex():
+    for name, op in OPS.items():
+        with name_case(name):
+            check_latex(op)
+
+
+def check_latex(op):
     from latex2mathml.converter import convert
 
-    op = OPS[name]
     operands = [make_hole(letter) for letter in "abcdefg"[: 3 if op.variadic else len(op.operands)]]
     numbers = {key: value for key, value in op.defaults.items() if type(value) is int}
     written = latex(op(*operands, **numbers))

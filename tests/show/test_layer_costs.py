@@ -103,7 +103,7 @@ def test_attention_counts_its_products() -> None:
     assert products < found["attention_weights"] < 2 * products
 
 
-@pytest.mark.parametrize("backward", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("backward", [pytest.param(False, marks=pytest.mark.slow), True], ids=["forward", "both"])
 @pytest.mark.parametrize(
     ("layer", "shape", "tolerance"),
     [

@@ -58,10 +58,10 @@ def test_invalid_points_are_refused(wrong: Any) -> None:
         plots.decision_boundary(lambda points: points[:, 0] > 0, *wrong)
 
 
-@pytest.mark.parametrize("count", [1, 3, 7])
-def test_a_grid_has_a_panel_for_each_classifier_with_its_title(count: int) -> None:
+@pytest.mark.parametrize(("count", "columns"), [(1, 4), (3, 2), pytest.param(7, 4, marks=pytest.mark.slow)])
+def test_a_grid_has_a_panel_for_each_classifier_with_its_title(count: int, columns: int) -> None:
     predicts = {f"{size} hidden": (lambda points: points[:, 0] > 0) for size in range(count)}
-    figure = plots.boundary_grid(predicts, X, y)
+    figure = plots.boundary_grid(predicts, X, y, columns)
     assert [axes.get_title(loc="left") for axes in figure.axes] == list(predicts)
     pixels(figure)
 

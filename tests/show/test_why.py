@@ -9,6 +9,7 @@ from pellucid.graph.expr import Input
 from pellucid.graph.op import OPS, OUTPUT
 from pellucid.graph.subgraph import Subgraph
 from pellucid.show.why import Why
+from tests.named_case import name_case
 
 X = pel.matrix("X", shape=("n", 2))
 DATA = {"X": np.array([[0.5, -1.0], [2.0, 0.25], [-3.0, 4.0]], "float32")}
@@ -179,9 +180,15 @@ def make_example(op, rng):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", CASES)
-def test_every_op_of_the_registry_is_explained(name, rng):
-    made, values = make_example(OPS[name], rng)
+@pytest.mark.parametrize("part", range(3))
+def test_every_op_of_the_registry_is_explained(part):
+    for name in CASES[part::3]:
+        with name_case(name):
+            check_explanation(OPS[name])
+
+
+def check_explanation(op):
+    made, values = make_example(op, np.random.default_rng(0))
     found = pel.why(made, (0,) * made.ndim, values)
     if not np.prod(np.shape(found.env.value(made))):
         return

@@ -32,6 +32,38 @@ print(pel.distribution.num_processes(), pel.distribution.process_id())
 """
 
 
+def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = make_failing_jax(ValueError("coordinator_address should be defined."))
+
+    def start() -> None:
+        for call in distribution.before_devices:
+            call(failing)
+
+    monkeypatch.setattr(distribution, "jax", start)
+    monkeypatch.setattr(distribution, "start_jax", SimpleNamespace(cache_info=lambda: SimpleNamespace(currsize=0)))
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, r"^pel.distribution.initialize: expected coordinator_address='host:port' of rank 0"),
+        ({}, r"Received: none of them, and JAX detected no cluster \(coordinator_address should be defined\.\)"),
+        (
+            {"process_id": 2, "num_processes": 2},
+            "less than num_processes. Received: process_id=2, num_processes=2",
+        ),
+        ({"process_id": -1, "num_processes": 2}, "Received: process_id=-1, num_processes=2"),
+        ({"process_id": 0, "num_processes": 0}, "Received: process_id=0, num_processes=0"),
+        (
+            {"heartbeat_seconds": 0.5},
+            "heartbeat_seconds to be an integer of 1 or more. Received: heartbeat_seconds=0.5",
+        ),
+    ]
+    before = list(distribution.before_devices)
+    for settings, message in cases:
+        with pytest.raises(pel.OptionError, match=message):
+            initialize(**settings)
+    assert distribution.before_devices == before
+    assert (pel.distribution.num_processes(), pel.distribution.process_id()) == (1, 0)
+
+
+@pytest.mark.slow
 def test_invalid_settings_are_refused(python: Callable[..., list[str]]) -> None:
     missing, rank, count, heartbeat, single = python(NOT_FOUND)
     assert missing.startswith("pel.distribution.initialize: expected coordinator_address='host:port' of rank 0")

@@ -100,15 +100,8 @@ def test_parts_below_the_normal_numbers_are_lost(amx, rng):
     assert (error <= 8 * 2.0**-126 * y + 2.0**-23 * np.abs(x @ y)).all()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    sizes=st.tuples(*[st.integers(1, 300)] * 3),
-    transposed=st.tuples(st.booleans(), st.booleans()),
-    seed=st.integers(0, 99),
-    subtract=st.booleans(),
-)
-def test_products_are_as_exact_as_in_float32(amx, sizes, transposed, seed, subtract):
-    rng = np.random.default_rng(seed)
+def check_product(sizes, transposed, subtract, rng):
+    """Compare a product, or a base minus its half, with one in double precision."""
     (m, n, k), (left_transposed, right_transposed) = sizes, transposed
     a, b = (rng.normal(size=size).astype("float32") for size in ((m, k), (k, n)))
     base, scale = rng.normal(size=(m, n)).astype("float32"), np.float32(0.5)
@@ -121,21 +114,53 @@ def test_products_are_as_exact_as_in_float32(amx, sizes, transposed, seed, subtr
     assert (np.abs(found - exact) <= bound).all()
 
 
-@pytest.mark.parametrize("transposed", [(False, False), (False, True), (True, False), (True, True)])
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, np.finfo("float32").max])
-def test_values_that_cannot_be_split_are_multiplied_by_vector_registers(amx, rng, transposed, value):
+LAYOUTS = [(False, False), (False, True), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize("transposed", LAYOUTS)
+def test_products_of_all_layouts_are_as_exact_as_in_float32(amx, rng, transposed):
+    """The sizes leave parts of blocks, panels and pieces of the summed axis."""
+    check_product((41, 70, 150), transposed, True, rng)
+    check_product((5, 33, 7), transposed, True, rng)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    sizes=st.tuples(*[st.integers(1, 300)] * 3),
+    transposed=st.tuples(st.booleans(), st.booleans()),
+    seed=st.integers(0, 99),
+    subtract=st.booleans(),
+)
+def test_products_are_as_exact_as_in_float32(amx, sizes, transposed, seed, subtract):
+    check_product(sizes, transposed, subtract, np.random.default_rng(seed))
+
+
+VALUES = [np.inf, -np.inf, np.nan, np.finfo("float32").max]
+
+
+@pytest.mark.parametrize(
+    ("transposed", "columns", "values"),
+    [
+        (LAYOUTS[0], 110, VALUES),
+        (LAYOUTS[3], 110, VALUES[::3]),
+        *(pytest.param(transposed, 500, VALUES, marks=pytest.mark.slow) for transposed in LAYOUTS),
+    ],
+)
+def test_values_that_cannot_be_split_are_multiplied_by_vector_registers(amx, rng, transposed, columns, values):
     """The value is in the last panel and behind the first piece of the summed axis: other panels are finished
     before."""
-    a, b = rng.normal(size=(40, 150)).astype("float32"), rng.normal(size=(150, 500)).astype("float32")
-    base = rng.normal(size=(40, 500)).astype("float32")
-    for matrix, place in ((b, (149, 499)), (a, (39, 149))):
-        original, matrix[place] = matrix[place], value
-        with np.errstate(all="ignore"):
-            expected = base - np.float32(0.5) * (a @ b)
-        stored = [np.ascontiguousarray(m.T) if t else m for m, t in zip((a, b), transposed, strict=True)]
-        found = multiply(*stored, transposed, base, np.float32(0.5))
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-        matrix[place] = original
+    a, b = rng.normal(size=(40, 150)).astype("float32"), rng.normal(size=(150, columns)).astype("float32")
+    base = rng.normal(size=(40, columns)).astype("float32")
+    for value in values:
+        for matrix, place in ((b, (149, columns - 1)), (a, (39, 149))):
+            original, matrix[place] = matrix[place], value
+            with np.errstate(all="ignore"):
+                expected = base - np.float32(0.5) * (a @ b)
+            stored = [np.ascontiguousarray(m.T) if t else m for m, t in zip((a, b), transposed, strict=True)]
+            found = multiply(*stored, transposed, base, np.float32(0.5))
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4, err_msg=str(value))
+            matrix[place] = original
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="assemblers of other processors know no AMX")

@@ -1,4 +1,7 @@
-"""Kernels on several CPU devices compared with those on one device."""
+"""Kernels on several CPU devices compared with those on one device.
+
+The fast comparisons are in `tests/run/test_several_devices.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
@@ -31,7 +33,6 @@ from pellucid.run.kernels.recurrent_programs import RecurrentLoop, emit_recurren
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import CompilerFailure, NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
-from tests.training.test_distributed import collect_results, start_processes
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -138,14 +139,12 @@ def add_up_elements(requested: list[str], **placement: Any) -> dict[str, Any]:
     return {"loss": float(found), "kernels": find_families(requested)}
 
 
-def train_on_four(thoroughly: int) -> dict[str, Any]:
+def train_on_four(_: int) -> dict[str, Any]:
     requested = collect_kernels(pytest.MonkeyPatch())
     found: dict[str, Any] = {"elements": [add_up_elements(requested), add_up_elements(requested, devices=4)]}
-    for batch in (EVEN, UNEVEN) if thoroughly else (EVEN,):
+    for batch in (EVEN, UNEVEN):
         found[f"{batch} one"] = train(requested, batch)
         found[f"{batch} four"] = train(requested, batch, devices=4)
-    if not thoroughly:
-        return found
     found["sharded"] = train(requested, EVEN, devices=4, shard="parameters")
     return found | {"members": [train_members(requested), train_members(requested, devices=4)]}
 
@@ -166,14 +165,8 @@ def train_in_group(devices: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def on_four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Results of a process with four devices."""
-    folder = tmp_path_factory.mktemp("four")
-    (found,) = collect_results(start_processes(folder, 1, "train_on_four", 0, devices=4, module=__file__))
-    return dict(found)
+    from tests.training.test_distributed import collect_results, start_processes
 
-
-@pytest.fixture(scope="module")
-def all_on_four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Results of a process with four devices, also of other batches and of members."""
     folder = tmp_path_factory.mktemp("four")
     (found,) = collect_results(start_processes(folder, 1, "train_on_four", 1, devices=4, module=__file__))
     return dict(found)
@@ -191,11 +184,13 @@ def check_devices(one: dict[str, Any], found: dict[str, Any]) -> None:
     assert found["collectives"]["all-reduce"] > 0
 
 
+@pytest.mark.slow
 def test_devices_divide_kernels(on_four: dict[str, Any]) -> None:
     check_devices(on_four[f"{EVEN} one"], on_four[f"{EVEN} four"])
     assert on_four[f"{EVEN} four"]["collectives"]["all-gather"] == 0
 
 
+@pytest.mark.slow
 def test_devices_add_up_the_elements_of_a_loss(on_four: dict[str, Any]) -> None:
     one, four = on_four["elements"]
     assert one["kernels"] == four["kernels"] == ["reduction"]
@@ -203,20 +198,20 @@ def test_devices_add_up_the_elements_of_a_loss(on_four: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_devices_divide_kernels_of_uneven_batches_and_divided_parameters(all_on_four: dict[str, Any]) -> None:
-    check_devices(all_on_four[f"{UNEVEN} one"], all_on_four[f"{UNEVEN} four"])
-    check_devices(all_on_four[f"{EVEN} one"], all_on_four["sharded"])
+def test_devices_divide_kernels_of_uneven_batches_and_divided_parameters(on_four: dict[str, Any]) -> None:
+    check_devices(on_four[f"{UNEVEN} one"], on_four[f"{UNEVEN} four"])
+    check_devices(on_four[f"{EVEN} one"], on_four["sharded"])
 
 
 @pytest.mark.slow
-def test_normalizations_of_an_uneven_batch_are_left_to_xla(all_on_four: dict[str, Any]) -> None:
-    even, uneven = (all_on_four[f"{n} four"]["reductions"] for n in (EVEN, UNEVEN))
+def test_normalizations_of_an_uneven_batch_are_left_to_xla(on_four: dict[str, Any]) -> None:
+    even, uneven = (on_four[f"{n} four"]["reductions"] for n in (EVEN, UNEVEN))
     assert 0 < uneven < even  # that of the recurrent layer divides the steps
 
 
 @pytest.mark.slow
-def test_each_device_runs_the_kernels_of_its_members(all_on_four: dict[str, Any]) -> None:
-    one, four = (each["found"] for each in all_on_four["members"])
+def test_each_device_runs_the_kernels_of_its_members(on_four: dict[str, Any]) -> None:
+    one, four = (each["found"] for each in on_four["members"])
     assert (one[2], one[5], four[2], four[5]) == (True, True, True, False)  # devices cannot share out seven equally
     for k in (0, 1, 3, 4):
         np.testing.assert_allclose(four[k], one[k], rtol=1e-4, atol=1e-6)
@@ -224,6 +219,8 @@ def test_each_device_runs_the_kernels_of_its_members(all_on_four: dict[str, Any]
 
 @pytest.mark.slow
 def test_processes_use_kernels_that_all_of_them_have(tmp_path: Path) -> None:
+    from tests.training.test_distributed import collect_results, start_processes
+
     one, *group = (
         found
         for count in (1, 2)
@@ -260,12 +257,15 @@ def test_a_process_of_a_group_cannot_do_without_a_kernel(monkeypatch: pytest.Mon
 
 def trace_loop(step: Any, element: tuple[int, ...], invariant: tuple[int, ...]) -> list[bool] | None:
     """Return which operands of a loop with states of 4 rows and 3 columns can be divided by rows."""
+    import jax
+
     types = [jax.ShapeDtypeStruct(shape, "float32") for shape in (element, (4, 3), (3, 3), invariant)]
     return emit_recurrent_loop(RecurrentLoop(trace_step(step, *types), 1, 1, 4, False)).has_rows
 
 
 def test_rows_of_a_loop_are_divided_if_each_reads_only_its_own() -> None:
-    jnp = jax.numpy
+    import jax.numpy as jnp
+
     rows = [True, True, False, True]
 
     def add(x: Any, h: Any, w: Any, c: Any) -> list[Any]:

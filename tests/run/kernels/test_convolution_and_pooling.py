@@ -1,5 +1,6 @@
 """Convolution and pooling kernels compared with the NumPy interpreter, and their bits with those of a second run."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -24,8 +25,8 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import split_evenly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
-from tests.sampled_cases import sample_cases
 
+slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 CONVOLUTIONS = [
@@ -73,6 +74,11 @@ def with_dtypes(cases):
     return [(*c, "float32") for c in cases] + [(*c, "float64") for c in cases[::4]]
 
 
+def choose_fast(cases, names):
+    """Return the arguments of parametrized tests; all but those with some names and dtypes are marked slow."""
+    return [pytest.param(*case, marks=[slow] * ((case[0], *case[4:]) not in names)) for case in cases]
+
+
 @pytest.fixture
 def kernels(monkeypatch):
     """Use kernels for all sizes, and collect their C programs."""
@@ -114,7 +120,18 @@ def check_convolution(kernels, shape, window, settings, dtype):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "settings", "dtype"), sample_cases(with_dtypes(CONVOLUTIONS)))
+FAST_CONVOLUTIONS = {
+    ("valid", "float64"),
+    ("strides", "float32"),
+    ("rows that no window meets", "float32"),
+    ("dilation", "float32"),
+    ("one image, many rows", "float32"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "settings", "dtype"), choose_fast(with_dtypes(CONVOLUTIONS), FAST_CONVOLUTIONS)
+)
 def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, settings, dtype):
     check_convolution(kernels, shape, window, settings, dtype)
     assert not any("TDPBF16PS" in code for code in kernels)
@@ -122,10 +139,10 @@ def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, 
 
 @pytest.mark.parametrize(
     ("name", "shape", "window", "settings"),
-    [
-        *sample_cases(CONVOLUTIONS[::8]),
-        *sample_cases(WHOLE_TILES),
-    ],
+    choose_fast(
+        [*CONVOLUTIONS[::8], *WHOLE_TILES],
+        {("few filters",), ("dilation of columns",), ("rows that end inside a tile",), ("1 x 1 with padding",)},
+    ),
 )
 def test_convolutions_and_their_gradients_with_amx(
     amx, kernels, convolutions, any_waste, name, shape, window, settings
@@ -145,15 +162,15 @@ def test_amx_computes_large_images_in_bands(amx, kernels, convolutions, any_wast
     assert sum(c.plan["bands"] == 4 for c in convolutions) >= 2
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_amx_leaves_values_that_cannot_be_split_to_vector_registers(amx, kernels, any_waste, rng, value):
-    x, w = rng.normal(size=(5, 9, 8, 32)).astype("float32"), rng.normal(size=(3, 3, 32, 32)).astype("float32")
-    g = rng.normal(size=(5, 7, 6, 32)).astype("float32")
+def test_amx_leaves_values_that_cannot_be_split_to_vector_registers(amx, kernels, any_waste, rng):
+    x, w = rng.normal(size=(3, 9, 8, 32)).astype("float32"), rng.normal(size=(3, 3, 32, 32)).astype("float32")
+    g = rng.normal(size=(3, 7, 6, 32)).astype("float32")
     images, kernel, gradient = pel.tensor4("images"), pel.shared(w, "kernel"), pel.tensor4("gradient")
     output = pel.conv(images, kernel)
     results = [output, *pel.grad((output * gradient).sum(), [images, kernel])]
     by_kernels, by_numpy = (pel.function([images, gradient], results, mode=mode) for mode in ("xla", "numpy"))
-    for array, place in ((x, (2, 4, 4, 5)), (g, (4, 0, 0, 31)), (w, (1, 1, 3, 30))):
+    places = ((x, (1, 4, 4, 5)), (g, (2, 0, 0, 31)), (w, (1, 1, 3, 30)))
+    for value, (array, place) in itertools.product((np.nan, np.inf, -np.inf), places):
         original, array[place] = array[place], value
         kernel.set_value(w)
         with np.errstate(all="ignore"):
@@ -163,12 +180,25 @@ def test_amx_leaves_values_that_cannot_be_split_to_vector_registers(amx, kernels
                 array is w and number == 1
             ):  # the kernel is multiplied with the zeros around the gradient, unlike in NumPy
                 f = np.where(np.isnan(f), e, f)
-            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-3)
+            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-3, err_msg=f"{value} at {place}")
         array[place] = original
     assert len(kernels) >= 3
 
 
-@pytest.mark.parametrize(("name", "shape", "settings", "dtype"), with_dtypes(POOLINGS))
+FAST_POOLINGS = {
+    ("same", "float32"),
+    ("gaps", "float32"),
+    ("padding only", "float32"),
+    ("many places", "float32"),
+    ("many channels", "float32"),
+    ("one axis", "float64"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "settings", "dtype"),
+    [pytest.param(*c, marks=[slow] * ((c[0], c[3]) not in FAST_POOLINGS)) for c in with_dtypes(POOLINGS)],
+)
 def test_max_pooling_and_its_gradient(kernels, name, shape, settings, dtype):
     rng = np.random.default_rng(0)
     images = pel.tensor("images", shape=("n", *shape[1:]), dtype=dtype)
@@ -182,7 +212,7 @@ def test_max_pooling_and_its_gradient(kernels, name, shape, settings, dtype):
     assert len(kernels) == 2
 
 
-@pytest.mark.parametrize("size", [16, 32])
+@pytest.mark.parametrize("size", [16, pytest.param(32, marks=slow)])
 def test_shorter_vector_registers(kernels, no_amx, monkeypatch, size):
     monkeypatch.setattr(convolution_programs, "get_vector_bytes", lambda: size)
     monkeypatch.setattr(convolution_programs, "count_vector_registers", lambda: 16)
@@ -190,16 +220,16 @@ def test_shorter_vector_registers(kernels, no_amx, monkeypatch, size):
     check_convolution(kernels, *CONVOLUTIONS[1][1:], "float32")
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_max_pooling_keeps_nan_and_infinity(kernels, size):
+def test_max_pooling_keeps_nan_and_infinity(kernels):
+    """Windows of few places, and of the whole image, whose program is a loop."""
     x = np.arange(32, dtype="float32").reshape(1, 4, 4, 2)
     x[0, 1, 0, 0], x[0, 3, 3, 1] = np.nan, -np.inf
     images = pel.tensor4("images")
-    output = pel.max_pool(images, size)
-    results = [output, pel.grad(output.sum(), images)]
+    outputs = [pel.max_pool(images, size) for size in (2, 4)]
+    results = [*outputs, *(pel.grad(output.sum(), images) for output in outputs)]
     found, expected = (pel.function([images], results, mode=mode)(x) for mode in ("xla", "numpy"))
-    assert np.isnan(found[0][0, 0, 0, 0])
-    assert len(kernels) == 2
+    assert all(np.isnan(output[0, 0, 0, 0]) for output in found[:2])
+    assert len(kernels) == 4
     for f, e in zip(found, expected, strict=True):
         np.testing.assert_array_equal(f, e)
 

@@ -19,7 +19,6 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec
 from pellucid.run.kernels.grouped_shapes import make_grouped_spec, make_transposed_spec
 from pellucid.run.native.compiler import find_compiler
-from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -93,19 +92,32 @@ def check_convolution(kernels, op, shape, window, options, dtype):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(DEPTHWISE))
+def choose_fast(cases, *names):
+    """Return the arguments of parametrized tests; all but those with some names are marked slow."""
+    return [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] not in names)) for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "options", "dtype"),
+    choose_fast(DEPTHWISE, "several pixels per vector", "depth multiplier", "one axis, strides"),
+)
 def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1]}, dtype)
     fills_vectors = window[-1] > shape[-1]  # where they are short
     assert fills_vectors or all("Rows of images for grouped convolutions" in code for code in kernels)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(GROUPED))
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "options", "dtype"), choose_fast(GROUPED, "few filters", "windows inside the image")
+)
 def test_grouped_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1] // window[-2]}, dtype)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(TRANSPOSED))
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "options", "dtype"),
+    choose_fast(TRANSPOSED, "window smaller than the strides", "one axis, depthwise"),
+)
 def test_transposed_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv_transpose, shape, window, options, dtype)
 
@@ -131,21 +143,24 @@ def test_strided_gradients_in_bands(kernels, no_amx, height):
     check_convolution(kernels, pel.conv, shape, window, {"padding": "same", "strides": 2}, "float32")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_infinity_and_nan_reach_the_same_places(kernels, value):
-    """Places that no window reaches, at the end of strided rows and in unused lanes, must not reach results."""
-    for shape, window, options in (
+@pytest.mark.parametrize(
+    ("shape", "window", "options"),
+    [
         ((2, 6, 10, 3), (2, 2, 1, 3), {"strides": (2, 1), "groups": 3}),
         ((2, 7, 8, 20), (2, 3, 1, 20), {"strides": 2, "groups": 20}),
-    ):
-        by_kernels, by_numpy, (x, w, g) = make_functions(pel.conv, shape, window, options, "float32")
-        for array, place in ((x, (0, -1, -1, 2)), (x, (1, 2, 3, 0)), (g, (1, 0, -1, 1))):
-            original, array[place] = array[place], value
-            with np.errstate(all="ignore"):
-                expected = by_numpy(x, w, g)
-            for f, e in zip(by_kernels(x, w, g), expected, strict=True):
-                np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-4)
-            array[place] = original
+    ],
+)
+def test_infinity_and_nan_reach_the_same_places(kernels, shape, window, options):
+    """Places that no window reaches, at the end of strided rows and in unused lanes, must not reach results."""
+    by_kernels, by_numpy, (x, w, g) = make_functions(pel.conv, shape, window, options, "float32")
+    places = ((x, (0, -1, -1, 2)), (x, (1, 2, 3, 0)), (g, (1, 0, -1, 1)))
+    for value, (array, place) in itertools.product((np.nan, np.inf), places):
+        original, array[place] = array[place], value
+        with np.errstate(all="ignore"):
+            expected = by_numpy(x, w, g)
+        for f, e in zip(by_kernels(x, w, g), expected, strict=True):
+            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-4, err_msg=f"{value} at {place}")
+        array[place] = original
 
 
 def test_empty_batches(kernels):
@@ -160,7 +175,7 @@ sizes = st.integers(1, 4)
 pairs = st.tuples(st.integers(-2, 3), st.integers(0, 3))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.tuples(st.integers(1, 12), st.integers(1, 12)), *(st.tuples(sizes, sizes) for _ in range(3)), pairs)
 def test_taps_connect_the_places_that_a_convolution_connects(input_size, window, strides, dilation, padding):
     output_size = tuple(

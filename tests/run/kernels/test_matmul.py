@@ -7,9 +7,13 @@ import pellucid as pel
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program, source_assembly
 from pellucid.run.native.compiler import find_compiler
-from tests.sampled_cases import sample_cases
 
+slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
+
+
+vectors_first = pytest.mark.parametrize("unit", ["vectors", pytest.param("emulated amx", marks=slow)], indirect=True)
+"""For tests of what is selected: the products of both units are compared by the other tests."""
 
 
 @pytest.fixture
@@ -45,13 +49,19 @@ def assert_close(found, expected):
         assert np.abs(a - b).max() <= (2e-5 if a.dtype == np.float32 else 1e-12) * max(1, np.abs(b).max())
 
 
+SIZES = [(1, 1, 1), (5, 14, 32), (7, 15, 9), (7, 15, 33), (300, 29, 19), (300, 29, 70), (3, 200, 1)]
+
+FAST = [((7, 15, 9), "float64"), ((300, 29, 19), "float32")]
+"""Parts of tiles and panels, and more samples than are summed at a time."""
+
+
 @pytest.mark.parametrize(
     ("sizes", "dtype"),
-    sample_cases(
-        (sizes, ("float32", "float64")[(number + k) % 2])
-        for number, sizes in enumerate([(1, 1, 1), (5, 14, 32), (7, 15, 33), (300, 29, 70), (3, 200, 1)])
-        for k in range(2)
-    ),
+    [
+        pytest.param(sizes, dtype, marks=[slow] * ((sizes, dtype) not in FAST))
+        for sizes in SIZES
+        for dtype in ("float32", "float64")
+    ],
 )
 def test_gradient_descent_subtracts_the_product_from_the_weights(unit, all_sizes, specs, rng, sizes, dtype):
     samples, inputs, units = sizes
@@ -66,11 +76,12 @@ def test_gradient_descent_subtracts_the_product_from_the_weights(unit, all_sizes
 
 
 def network(rng):
-    x, w = pel.matrix("x", shape=("n", 20)), pel.shared(0.1 * rng.normal(size=(20, 40)).astype("float32"), "w")
+    x, w = pel.matrix("x", shape=("n", 20)), pel.shared(0.1 * rng.normal(size=(20, 19)).astype("float32"), "w")
     loss = (pel.tanh(x @ w) ** 2).mean()
     return x, w, loss, [rng.normal(size=(9, 20)).astype("float32")]
 
 
+@vectors_first
 def test_a_gradient_that_is_also_an_output_is_not_fused(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
     gradient = pel.grad(loss, w)
@@ -79,6 +90,7 @@ def test_a_gradient_that_is_also_an_output_is_not_fused(unit, all_sizes, specs, 
     assert not any(spec.subtract_from_base for spec in specs)
 
 
+@vectors_first
 def test_momentum_subtracts_the_product_from_the_velocity(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
     updates = pel.optimizers.SGD(0.1, momentum=0.9).updates(loss, [w])
@@ -86,6 +98,7 @@ def test_momentum_subtracts_the_product_from_the_velocity(unit, all_sizes, specs
     assert specs
 
 
+@vectors_first
 def test_adam_uses_the_gradient_twice(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
     assert_close(*run_in_both_modes([x], loss, pel.optimizers.Adam(0.01).updates(loss, [w]), arguments))
@@ -93,6 +106,7 @@ def test_adam_uses_the_gradient_twice(unit, all_sizes, specs, rng):
     assert not any(spec.subtract_from_base for spec in specs)
 
 
+@vectors_first
 def test_the_learning_rate_may_change(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
     rate = pel.shared(np.float32(0.3), "rate")
@@ -100,9 +114,10 @@ def test_the_learning_rate_may_change(unit, all_sizes, specs, rng):
     assert any(spec.subtract_from_base for spec in specs)
 
 
+@vectors_first
 def test_a_base_of_another_shape_is_not_fused(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
-    output = pel.zeros((1, 40)) - 0.1 * pel.grad(loss, w)
+    output = pel.zeros((1, 19)) - 0.1 * pel.grad(loss, w)
     assert_close(*run_in_both_modes([x], output, {w: w + 0}, arguments))
     assert not any(spec.subtract_from_base for spec in specs)
 
@@ -123,6 +138,7 @@ def test_kernels_multiply_in_longer_vectors_than_xla(
     assert bool(specs) == is_faster
 
 
+@vectors_first
 def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):
     x, w, loss, arguments = network(rng)
     f = pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)}, mode="xla")
@@ -148,12 +164,8 @@ def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(amx, rng, monkey
 LAYOUTS = [(False, False), (True, False), (False, True), (True, True)]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("transposed", LAYOUTS)
-def test_vector_registers_compute_products_of_any_sizes_and_layouts(no_amx, rng, transposed, dtype):
-    """The sizes leave parts of tiles, panels and pieces of the summed axis, or reach their limits."""
-    sizes = [(1, 1, 1), (5, 3, 2), (6, 16, 64), (7, 17, 65), (400, 9, 200), (70, 1500, 33), (20, 130, 1000)]
-    for rows, summed, columns in [*sizes, *rng.integers(1, 90, size=(5, 3)).tolist()]:
+def check_products(sizes, transposed, dtype, rng):
+    for rows, summed, columns in sizes:
         left, right = (rng.normal(size=s).astype(dtype) for s in ((rows, summed), (summed, columns)))
         stored = [np.ascontiguousarray(a.T) if t else a for a, t in zip((left, right), transposed, strict=True)]
         found = ffi.matmul(*map(jax().numpy.asarray, stored), transposed, False)
@@ -162,8 +174,28 @@ def test_vector_registers_compute_products_of_any_sizes_and_layouts(no_amx, rng,
 
 
 @pytest.mark.parametrize("transposed", LAYOUTS)
+def test_vector_registers_compute_products_of_all_layouts(no_amx, rng, transposed):
+    """One kernel computes less than a tile and a panel, a whole panel, few tiles, and several tasks and pieces."""
+    check_products([(5, 3, 2), (7, 17, 16), (7, 17, 17), (301, 131, 19)], transposed, "float32", rng)
+
+
+def test_vector_registers_compute_tiles_of_several_vectors(no_amx, rng):
+    check_products([(13, 20, 70), (300, 7, 530)], (False, False), "float32", rng)
+    check_products([(13, 20, 70)], (True, False), "float64", rng)
+
+
+@slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("transposed", LAYOUTS)
+def test_vector_registers_compute_products_of_any_sizes_and_layouts(no_amx, rng, transposed, dtype):
+    """The sizes leave parts of tiles, panels and pieces of the summed axis, or reach their limits."""
+    sizes = [(1, 1, 1), (5, 3, 2), (6, 16, 64), (7, 17, 65), (400, 9, 200), (70, 1500, 33), (20, 130, 1000)]
+    check_products([*sizes, *rng.integers(1, 90, size=(5, 3)).tolist()], transposed, dtype, rng)
+
+
+@pytest.mark.parametrize("transposed", LAYOUTS)
 def test_special_values_stay_in_their_rows_and_columns(no_amx, rng, transposed):
-    left, right = rng.normal(size=(40, 50)).astype("float32"), rng.normal(size=(50, 70)).astype("float32")
+    left, right = rng.normal(size=(40, 50)).astype("float32"), rng.normal(size=(50, 19)).astype("float32")
     left[3, 7], right[9, 11] = np.inf, np.nan
     stored = [np.ascontiguousarray(a.T) if t else a for a, t in zip((left, right), transposed, strict=True)]
     found = np.asarray(ffi.matmul(*map(jax().numpy.asarray, stored), transposed, False))
@@ -174,10 +206,18 @@ def test_special_values_stay_in_their_rows_and_columns(no_amx, rng, transposed):
     assert np.isnan(found[:, 11]).all()
 
 
-def test_amx_computes_large_products(amx, specs, rng, monkeypatch):
-    monkeypatch.setattr(matmul_dispatch, "MIN_AMX_MULTIPLICATIONS", 2**27)
-    x, w = pel.matrix("x"), pel.shared(rng.normal(size=(1024, 512)).astype("float32"), "w")
-    argument = rng.normal(size=(256, 1024)).astype("float32")
+@pytest.mark.parametrize(
+    ("rows", "summed", "columns", "limits"),
+    [
+        (128, 144, 130, {"MIN_AMX_MULTIPLICATIONS": 2**18, "MIN_MULTIPLICATIONS": 2**16}),
+        pytest.param(256, 1024, 512, {"MIN_AMX_MULTIPLICATIONS": 2**27}, marks=slow),
+    ],
+)
+def test_amx_computes_large_products(amx, specs, rng, monkeypatch, rows, summed, columns, limits):
+    for limit, value in limits.items():
+        monkeypatch.setattr(matmul_dispatch, limit, value)
+    x, w = pel.matrix("x"), pel.shared(rng.normal(size=(summed, columns)).astype("float32"), "w")
+    argument = rng.normal(size=(rows, summed)).astype("float32")
     f = pel.function([x], [x @ w, (x @ w) @ w.T, (x @ w)[:32] @ w.T, (x @ w)[:4] @ w.T], mode="xla")
     for found, expected in zip(f(argument), f.copy(mode="numpy")(argument), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-2)

@@ -23,15 +23,13 @@ from tests.run.native.test_loops import make_network as make_loop
 
 pytestmark = pytest.mark.skipif(compiler.find_compiler() is None, reason="there is no C compiler")
 
-HAS_AVX2 = compiler.find_compiler() is not None and "avx2" in compiler.get_instructions()
-
 AVX2, SSE2 = "x86-64-v3", "x86-64"
 
 
 @pytest.fixture(params=[AVX2, pytest.param(SSE2, marks=pytest.mark.slow)])
 def architecture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Compile C for an older processor than this one."""
-    if not HAS_AVX2:
+    if "avx2" not in compiler.get_instructions():
         pytest.skip("this processor has no AVX2")
     monkeypatch.setenv("PELLUCID_MARCH", request.param)
     caches = ffi.emit_code, recurrent_lowerings.lower_loop
@@ -54,17 +52,31 @@ def train(mode: pel.typing.Mode) -> list[np.ndarray]:
     return [losses, *(p.get_value() for p in pel.parameters(loss))]
 
 
+VECTOR_BYTES = {AVX2: 32, SSE2: 16}
+
+
+@pytest.mark.slow
 def test_kernels_of_every_family(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     requested = collect_kernels(monkeypatch)
     found, expected = train("xla"), train("numpy")
     assert find_families(requested) == list(FAMILIES)
-    size = {AVX2: 32, SSE2: 16}[architecture]
-    assert all(f"vector_size({size})" in code for code in requested)
+    assert all(f"vector_size({VECTOR_BYTES[architecture]})" in code for code in requested)
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_have_the_registers_of_the_processor(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    requested = collect_kernels(monkeypatch)
+    rng = np.random.default_rng(0)
+    x, w = pel.matrix("x", shape=("n", 7)), rng.normal(size=(7, 21)).astype("float32")
+    argument = rng.normal(size=(9, 7)).astype("float32")
+    found, expected = (pel.function([x], pel.softmax(x @ w), mode=mode)(argument) for mode in ("xla", "numpy"))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert find_families(requested) == ["product", "row fusion"]
+    assert all(f"vector_size({VECTOR_BYTES[architecture]})" in code for code in requested)
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_loops_of_steps(architecture: str, dtype: str) -> None:
     f, data = make_loop(150, dtype)
     code = compare_with_interpreter(f, 5, *data, tolerance=3e-5 if dtype == "float32" else 1e-12)

@@ -1,8 +1,10 @@
 """Kernels that are compiled before a program is traced, and the number of kernels and programs of a first epoch."""
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from jax import monitoring
 
 import pellucid as pel
 from pellucid import nn
@@ -13,6 +15,7 @@ from pellucid.run.kernels.transposed_shapes import transpose_spec
 from pellucid.run.native import program
 from pellucid.run.native.compiler import find_compiler
 
+slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 
@@ -49,9 +52,9 @@ def make_separable():
     return inputs, nn.Dense(3)(nn.GlobalAveragePooling2D()(x))
 
 
-def fit(layers, samples=64):
-    nn.set_random_seed(0)
-    inputs, outputs = layers
+def fit(make, samples=64):
+    nn.set_random_seed(0)  # before initial weights are drawn
+    inputs, outputs = make()
     model = pel.Model(inputs, outputs)
     model.compile("adam", "mse")
     rng = np.random.default_rng(0)
@@ -60,21 +63,25 @@ def fit(layers, samples=64):
     return model.fit(x, y, batch_size=32, verbose=0, seed=0)
 
 
-@pytest.fixture
-def kernels(monkeypatch):
+def collect_kernels(patch):
     """Start without kernels, and collect those that are prefetched and those that are requested."""
-    monkeypatch.setattr(loading, "requests", {})
+    patch.setattr(loading, "requests", {})
     prefetched, requested = set(), set()
     prefetch, request = loading.prefetch_kernel, loading.request_kernel
-    monkeypatch.setattr(prefetching, "prefetch_kernel", lambda code: prefetched.add(code) or prefetch(code))
-    monkeypatch.setattr(ffi, "request_kernel", lambda code: requested.add(code) or request(code))
+    patch.setattr(prefetching, "prefetch_kernel", lambda code: prefetched.add(code) or prefetch(code))
+    patch.setattr(ffi, "request_kernel", lambda code: requested.add(code) or request(code))
     return prefetched, requested
 
 
 @pytest.fixture
-def programs():
+def kernels(monkeypatch):
+    return collect_kernels(monkeypatch)
+
+
+@contextmanager
+def collect_programs():
     """Collect the seconds of XLA's compilations."""
-    seconds = []
+    monitoring, seconds = jax().monitoring, []
 
     def listen(event, duration, **attributes):
         if event == "/jax/core/compile/backend_compile_duration":
@@ -90,70 +97,112 @@ def is_from_trace(code):
     return "compute_terms" in code or "compute_elements" in code
 
 
+def make_mixed():
+    """Return a network with convolutions of all kinds and pooling."""
+    x = inputs = nn.Input((16, 16, 8))
+    y = nn.Conv2D(8, 3, padding="same", activation="relu")(nn.MaxPooling2D(2)(nn.Conv2D(8, 3, padding="same")(x)))
+    y = nn.ReLU()(nn.DepthwiseConv2D(3, padding="same")(y))
+    return inputs, nn.Concatenate()([x, nn.Conv2DTranspose(8, 2, strides=2)(y)])
+
+
+@pytest.fixture(scope="module")
+def training():
+    """The losses of a network, its kernels that were prefetched and requested, and the number of XLA's programs."""
+    with pytest.MonkeyPatch.context() as patch, collect_programs() as programs:
+        prefetched, requested = collect_kernels(patch)
+        losses = fit(make_mixed).history["loss"]
+    return losses, prefetched, requested, len(programs)
+
+
+def test_convolutions_and_pooling_are_prefetched(training):
+    _, prefetched, requested, programs = training
+    assert any("pool_window" in code for code in prefetched)
+    assert prefetched == {code for code in requested if not is_from_trace(code)}
+    assert programs == 1  # the loop over the steps of an epoch, and no small helper program
+
+
+def test_equal_sizes_share_a_kernel(training):
+    """One program computes all convolutions. A convolution and its gradient with respect to the input share a tile."""
+    _, _, requested, _ = training
+    assert sum("arrange_kernel" in code for code in requested) == 1
+    assert sum("int rectified) {" in code for code in requested) == 2
+
+
+def test_prefetched_kernels_give_the_same_bits(training, monkeypatch):
+    monkeypatch.setattr(loading, "requests", {})
+    monkeypatch.setattr(program, "prefetch_kernels", lambda *args: None)
+    assert fit(make_mixed).history["loss"] == training[0]
+
+
+def test_xla_computes_an_op_whose_prefetched_kernel_cannot_be_compiled(training, kernels, monkeypatch):
+    emit = pooling_programs.emit_max_pool
+    monkeypatch.setattr(ffi, "emit_max_pool", lambda spec: emit(spec) + "\nthis is not C")
+    with pytest.warns(RuntimeWarning, match="compiling the CPU kernel failed, so XLA computes it, more slowly"):
+        found = fit(make_mixed)
+    assert any("this is not C" in code for code in kernels[0])
+    np.testing.assert_allclose(found.history["loss"], training[0], rtol=1e-5)
+
+
+@slow
 @pytest.mark.parametrize(
     "make", [lambda: make_resnet(1), make_unet, make_separable], ids=["resnet", "unet", "depthwise"]
 )
-def test_convolutions_and_pooling_are_prefetched(kernels, make):
+def test_kernels_of_deep_networks_are_prefetched(kernels, make):
     prefetched, requested = kernels
-    fit(make())
+    fit(make)
     assert prefetched
     assert prefetched == {code for code in requested if not is_from_trace(code)}
 
 
-@pytest.mark.slow
-def test_more_blocks_need_no_more_kernels_or_programs(kernels, programs):
-    fit(make_resnet(2))
-    count, requested = len(kernels[1]), len(programs)
-    assert requested == 1  # the loop over the steps of an epoch, and no small helper program
-    fit(make_resnet(4))
-    assert len(kernels[1]) == count
-    assert len(programs) == 2
-
-
-def test_the_smaller_last_batch_needs_one_more_program_and_no_kernel(kernels, programs):
-    fit(make_resnet(1))
-    count = len(kernels[1])
-    fit(make_resnet(1), samples=64 + 9)
-    assert len(programs) == 1 + 2
-    assert len(kernels[1]) == count
-
-
-def test_equal_sizes_share_a_kernel(kernels):
+@slow
+def test_equal_sizes_of_a_deep_network_share_a_kernel(kernels):
     """One program computes all convolutions. A convolution and its gradient with respect to the input share a tile if
     they have equal sizes."""
-    fit(make_resnet(1))
+    fit(lambda: make_resnet(1))
     assert sum("arrange_kernel" in code for code in kernels[1]) == 1
     # One for each stage, one with strides from one to the other, and its gradient. XLA computes the small 1 x 1 kernel.
     assert sum("int rectified) {" in code for code in kernels[1]) == 4
 
 
+@slow
+def test_more_blocks_need_no_more_kernels_or_programs(kernels):
+    with collect_programs() as programs:
+        fit(lambda: make_resnet(2))
+        count, requested = len(kernels[1]), len(programs)
+        assert requested == 1  # the loop over the steps of an epoch, and no small helper program
+        fit(lambda: make_resnet(4))
+    assert len(kernels[1]) == count
+    assert len(programs) == 2
+
+
+def make_convolution():
+    inputs = nn.Input((16, 16, 8))
+    return inputs, nn.GlobalAveragePooling2D()(nn.Conv2D(8, 3, activation="relu")(inputs))
+
+
+@pytest.mark.parametrize("make", [make_convolution, pytest.param(lambda: make_resnet(1), marks=slow)])
+def test_the_smaller_last_batch_needs_one_more_program_and_no_kernel(kernels, monkeypatch, make):
+    monkeypatch.setenv("PELLUCID_NATIVE", "0")
+    with collect_programs() as programs:
+        fit(make)
+        count = len(kernels[1])
+        fit(make, samples=64 + 9)
+    assert len(programs) == 1 + 2
+    assert len(kernels[1]) == count > 0
+
+
 def test_small_networks_prefetch_nothing(kernels):
     inputs = nn.Input((6, 6, 1))
-    fit((inputs, nn.Dense(2)(nn.Flatten()(nn.Conv2D(2, 3)(inputs)))))
+    fit(lambda: (inputs, nn.Dense(2)(nn.Flatten()(nn.Conv2D(2, 3)(inputs)))))
     assert not kernels[0]
 
 
-def test_nothing_is_prefetched_without_kernels(kernels, monkeypatch):
-    monkeypatch.setenv("PELLUCID_KERNELS", "0")
-    fit(make_resnet(1))
-    assert kernels == (set(), set())
-
-
-def test_xla_computes_an_op_whose_prefetched_kernel_cannot_be_compiled(kernels, monkeypatch):
-    emit = pooling_programs.emit_max_pool
-    monkeypatch.setattr(ffi, "emit_max_pool", lambda spec: emit(spec) + "\nthis is not C")
-    with pytest.warns(RuntimeWarning, match="compiling the CPU kernel failed, so XLA computes it, more slowly"):
-        found = fit(make_unet())
-    assert any("this is not C" in code for code in kernels[0])
-    monkeypatch.undo()
-    np.testing.assert_allclose(found.history["loss"], fit(make_unet()).history["loss"], rtol=1e-5)
-
-
-def test_prefetched_kernels_give_the_same_bits(monkeypatch):
-    found = fit(make_unet()).history["loss"]
-    monkeypatch.setattr(loading, "requests", {})
-    monkeypatch.setattr(program, "prefetch_kernels", lambda *args: None)
-    assert fit(make_unet()).history["loss"] == found
+@pytest.mark.parametrize("enabled", [False, True])
+def test_nothing_is_prefetched_without_kernels(kernels, monkeypatch, enabled):
+    monkeypatch.setenv("PELLUCID_KERNELS", str(int(enabled)))
+    monkeypatch.setattr(prefetching, "get_executor", lambda: SimpleNamespace(submit=lambda work, *args: work(*args)))
+    prefetching.prefetch_kernels([make_convolution()[1]], 64)
+    assert bool(kernels[0]) == enabled
 
 
 def test_headers_are_found_without_jax():

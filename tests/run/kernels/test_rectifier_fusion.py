@@ -61,7 +61,10 @@ def count_rectified(kernels):
     return sum(operands == 3 for _, operands in kernels)
 
 
-@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), SHAPES)
+@pytest.mark.parametrize(
+    ("name", "shape", "window", "options", "dtype"),
+    [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] == "depthwise")) for case in SHAPES],
+)
 def test_training_with_a_fused_rectifier(kernels, no_amx, name, shape, window, options, dtype):
     check_layer(make_training, shape, window, options, dtype)
     assert count_rectified(kernels) == 1

@@ -9,6 +9,7 @@ from pellucid.graph.op import OPS
 from pellucid.run.kernels import elementwise_terms, ffi, reduction_lowerings, reduction_programs
 from pellucid.run.native.compiler import find_compiler
 
+slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 SHAPE = (40, 3, 5, 20)
@@ -50,8 +51,12 @@ def run(mode, arrays, dtype, **options):
 
 
 def check(arrays, dtype="float32", tolerance=4e-6, **options):
-    """Compare with double precision: each result within a tolerance, relative to its largest element."""
-    found, expected = run("xla", arrays, dtype, **options), run("numpy", arrays, "float64", **options)
+    """Compare with double precision."""
+    compare(run("xla", arrays, dtype, **options), run("numpy", arrays, "float64", **options), tolerance)
+
+
+def compare(found, expected, tolerance):
+    """Compare results, each within a tolerance relative to its largest element."""
     for f, e in zip(found, expected, strict=True):
         np.testing.assert_allclose(f, e, rtol=0, atol=tolerance * max(1.0, np.abs(e).max()))
 
@@ -60,38 +65,51 @@ def draw(rng, shape, count=3):
     return [rng.normal(size=shape).astype("float32") for _ in range(count)]
 
 
-@pytest.mark.parametrize("residual", [False, True])
+ACTIVATIONS = {
+    "none": lambda z: z,
+    "relu": pel.relu,
+    "leaky_relu": lambda z: pel.leaky_relu(z, 0.1),
+    "tanh": pel.tanh,
+    "clip": lambda z: pel.clip(z, 0, 1),
+    "silu": nn.activations.silu,
+}
+
+FAST = [("relu", True), ("silu", False)]
+
+
 @pytest.mark.parametrize(
-    "activation",
+    ("activation", "residual"),
     [
-        lambda z: z,
-        pel.relu,
-        lambda z: pel.leaky_relu(z, 0.1),
-        pel.tanh,
-        lambda z: pel.clip(z, 0, 1),
-        nn.activations.silu,
+        pytest.param(name, residual, marks=[slow] * ((name, residual) not in FAST))
+        for name in ACTIVATIONS
+        for residual in (False, True)
     ],
-    ids=["none", "relu", "leaky_relu", "tanh", "clip", "silu"],
 )
 def test_batch_normalization_and_its_gradients(kernels, rng, activation, residual):
-    check(draw(rng, SHAPE, 2 + residual), activation=activation, residual=residual)
+    check(draw(rng, SHAPE, 2 + residual), activation=ACTIVATIONS[activation], residual=residual)
     assert kernels[0] == 2  # mean and variance, also of the updates
     assert len(kernels) == 2 or residual  # one pass for the sums of all gradients
 
 
+SHAPES = [(300, 16), (7, 1), (2000, 5), (6, 9, 7, 24), (130, 300), (5, 64, 41), (3, 1, 1, 8), (66, 260), (70000, 3)]
+
+
 @pytest.mark.parametrize(
-    "shape",
-    [(300, 16), (7, 1), (2000, 5), (6, 9, 7, 24), (130, 300), (5, 64, 41), (3, 1, 1, 8), (66, 260), (70000, 3)],
+    ("shape", "dtype"),
+    [
+        ((131, 297), "float32"),  # two blocks of rows and of columns, and parts of all strips
+        ((5001, 14), "float32"),  # two shares of the rows
+        *(pytest.param(shape, dtype, marks=slow) for shape in SHAPES for dtype in ("float32", "float64")),
+    ],
     ids=str,
 )
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_any_shape(kernels, rng, shape, dtype):
     check(draw(rng, shape, 2), dtype, tolerance=2e-5 if dtype == "float32" else 1e-11)
     assert kernels == [2, 2]
 
 
 def test_one_row(kernels, rng):
-    check(draw(rng, (1, 20), 2), activation=pel.tanh)
+    check(draw(rng, (1, 20), 2))
     assert kernels
 
 
@@ -138,9 +156,10 @@ def test_two_normalizations_of_one_gradient_share_a_pass(kernels, rng):
     assert kernels == [2, 2, 3]
 
 
-def test_second_derivatives(kernels, rng):
+@pytest.mark.parametrize("activation", [lambda y: y, pytest.param(pel.tanh, marks=slow)], ids=["none", "tanh"])
+def test_second_derivatives(kernels, rng, activation):
     x = pel.matrix("x", shape=("n", 12))
-    y = pel.tanh(nn.BatchNormalization(name="bn")(x))
+    y = activation(nn.BatchNormalization(name="bn")(x))
     gradient = pel.grad((y**3).sum(), x)
     results = [pel.grad((gradient**2).sum(), x)]
     a = rng.normal(size=(50, 12)).astype("float32")
@@ -164,7 +183,7 @@ def test_masks_and_other_axes_are_left_to_xla(kernels, rng):
     assert not kernels
 
 
-@pytest.mark.parametrize("axis", [(0, 1), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("axis", [(0, 1), pytest.param((0, 1, 2), marks=slow)], ids=str)
 def test_standardization_over_rows(kernels, rng, axis):
     x = pel.tensor("x", shape=("n", 6, 8, 9)[: len(axis) + 1])
     results = [pel.standardize(x, axis=axis), pel.grad((pel.standardize(x, axis=axis) ** 3).sum(), x)]
@@ -179,7 +198,7 @@ def test_long_expressions_are_divided(kernels, rng, monkeypatch):
     monkeypatch.setattr(elementwise_terms, "MAX_DEPTH", 4)
 
     def activation(z):
-        for k in range(20):
+        for k in range(8):
             z = z * pel.sigmoid(z + k)
         return z
 
@@ -201,34 +220,35 @@ def test_float16_is_left_to_xla(kernels):
     assert not kernels
 
 
-def test_results_do_not_depend_on_threads_and_are_repeated(kernels, rng, monkeypatch):
+def test_results_do_not_depend_on_threads_and_are_repeated(kernels, rng):
     """More rows than one share has; each share has its own sums."""
-    arrays = draw(rng, (4000, 40), 2)
-    monkeypatch.setitem(reduction_programs.SHARING, "SHARE_ELEMENTS", 1000)
-    ffi.emit_code.cache_clear()
+    arrays = draw(rng, (9001, 14), 2)
+    arrays[0] += np.linspace(0, 3, 9001, dtype="float32")[:, None]  # the shares have different means
+    assert arrays[0].size > 3 * reduction_programs.SHARING["SHARE_ELEMENTS"]
     inputs, results = build(arrays[0].shape, "float32")
     f = pel.function(inputs, results, mode="xla")
     first = f(*arrays)
     for _ in range(20):
         for a, b in zip(first, f(*arrays), strict=True):
             np.testing.assert_array_equal(a, b)
-    check(arrays, tolerance=2e-5)
+    compare(first, run("numpy", arrays, "float64"), 2e-5)
 
 
-def test_a_network_trains_as_without_kernels(kernels, monkeypatch):
+@slow
+@pytest.mark.parametrize("is_convolution", [False, True])
+def test_a_network_trains_as_without_kernels(kernels, monkeypatch, is_convolution):
+    monkeypatch.setenv("PELLUCID_NATIVE", "0")
+    initialize, shape = nn.initializers.GlorotUniform, (8, 8, 3) if is_convolution else (9,)
+
     def train():
         rng = np.random.default_rng(0)
-        x, target = rng.normal(size=(64, 8, 8, 3)).astype("float32"), rng.integers(0, 4, 64)
-        model = pel.Sequential(
-            [
-                nn.Input((8, 8, 3)),
-                nn.Conv2D(16, 3, padding="same", kernel_initializer=nn.initializers.GlorotUniform(seed=1)),
-                nn.BatchNormalization(),
-                nn.ReLU(),
-                nn.GlobalAveragePooling2D(),
-                nn.Dense(4, kernel_initializer=nn.initializers.GlorotUniform(seed=2)),
-            ]
-        )
+        x, target = rng.normal(size=(64, *shape)).astype("float32"), rng.integers(0, 4, 64)
+        first = nn.Dense(16, kernel_initializer=initialize(seed=1))
+        if is_convolution:
+            first = nn.Conv2D(16, 3, padding="same", kernel_initializer=initialize(seed=1))
+        last = [nn.GlobalAveragePooling2D()] * is_convolution
+        last.append(nn.Dense(4, kernel_initializer=initialize(seed=2)))
+        model = pel.Sequential([nn.Input(shape), first, nn.BatchNormalization(), nn.ReLU(), *last])
         model.compile(optimizer="sgd", loss=nn.losses.SparseCategoricalCrossentropy(from_logits=True))
         history = model.fit(x, target, epochs=5, batch_size=32, shuffle=False, verbose=0)
         return history.history["loss"]
@@ -241,44 +261,50 @@ def test_a_network_trains_as_without_kernels(kernels, monkeypatch):
     assert len(kernels) == count
 
 
-def compute_loss(mode, shape, dtype="float32", reduce=pel.mean, transform=pel.softplus, **options):
-    """Return the loss of logits, its elements added up in a given way, and the gradient."""
+def build_loss(shape, dtype="float32", reduce=pel.mean, transform=pel.softplus, batch="n", **options):
+    """Return inputs, the elements of a loss of logits added up in a given way with the gradient, and arguments."""
     rng = np.random.default_rng(0)
-    z, y = (pel.tensor(name, shape=("n", *shape[1:]), dtype=dtype) for name in "zy")
+    z, y = (pel.tensor(name, shape=(batch, *shape[1:]), dtype=dtype) for name in "zy")
     elements = transform(z) - z * y
     results = [reduce(elements, **options), pel.grad(elements.mean(), z)]
-    arrays = rng.normal(size=shape).astype(dtype), rng.integers(0, 2, shape).astype(dtype)
-    return pel.function([z, y], results, mode=mode)(*arrays)
+    return [z, y], results, [rng.normal(size=shape).astype(dtype), rng.integers(0, 2, shape).astype(dtype)]
 
 
-@pytest.mark.parametrize("reduce", [pel.sum, pel.mean])
+SUMS = [
+    (shape, dtype, reduce, keepdims)
+    for shape, dtype in (((5, 32, 32, 1), "float32"), ((4096, 1), "float64"), ((6000,), "float32"))
+    for reduce in (pel.sum, pel.mean)
+    for keepdims in (False, True)
+]
+
+
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [((5, 32, 32, 1), "float32"), ((4096, 1), "float64"), ((6000,), "float32")]
+    ("shape", "dtype", "reduce", "keepdims"),
+    [pytest.param(*case, marks=[slow] * (number not in (3, 4, 10))) for number, case in enumerate(SUMS)],
 )
-@pytest.mark.parametrize("keepdims", [False, True])
 def test_elements_of_a_loss_are_added_up(kernels, reduce, shape, dtype, keepdims):
-    options = {"dtype": dtype, "reduce": reduce, "keepdims": keepdims}
-    by_kernel = compute_loss("xla", shape, **options)
+    inputs, results, arrays = build_loss(shape, dtype, reduce, keepdims=keepdims)
+    by_kernel, by_numpy = (pel.function(inputs, results, mode=mode)(*arrays) for mode in ("xla", "numpy"))
     assert len(kernels) == (len(shape) > 1)  # the last axis of the vector is long
-    for f, e in zip(by_kernel, compute_loss("numpy", shape, **options), strict=True):
+    for f, e in zip(by_kernel, by_numpy, strict=True):
         np.testing.assert_allclose(f, e, rtol=1e-5 if dtype == "float32" else 1e-12)
         assert f.shape == e.shape
 
 
-@pytest.mark.parametrize(
-    ("shape", "options"),
-    [
-        ((64, 32, 1), {}),  # few elements
-        ((300, 16), {}),  # a long last axis
-        ((4097, 1), {}),  # no columns of equal length
-        ((4096, 1), {"transform": pel.square}),
-        ((64, 64, 1), {"axis": (1, 2)}),
-    ],
-)
-def test_xla_adds_up_other_elements(kernels, monkeypatch, shape, options):
+def test_xla_adds_up_other_elements(kernels, monkeypatch):
     monkeypatch.setattr(reduction_lowerings, "MIN_CHANNELS", 8)
-    found, expected = (compute_loss(mode, shape, **options) for mode in ("xla", "numpy"))
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    cases = {
+        "few elements": ((64, 32, 1), {}),
+        "a long last axis": ((300, 16), {}),
+        "no columns of equal length": ((4097, 1), {}),
+        "a cheap op": ((4096, 1), {"transform": pel.square}),
+        "other axes": ((64, 64, 1), {"axis": (1, 2)}),
+    }
+    parts = [build_loss(shape, batch=f"n{k}", **options) for k, (shape, options) in enumerate(cases.values())]
+    inputs, results, arrays = ([e for part in parts for e in part[k]] for k in range(3))
+    by_xla, by_numpy = (pel.function(inputs, results, mode=mode)(*arrays) for mode in ("xla", "numpy"))
+    for k, name in enumerate(cases):
+        np.testing.assert_allclose(by_xla[2 * k], by_numpy[2 * k], rtol=1e-5, err_msg=name)
     assert not kernels
 
 

@@ -12,6 +12,7 @@ from pellucid import nn
 from pellucid.run.kernels import row_fusion, row_programs
 from pellucid.run.native.compiler import find_compiler
 
+slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 
@@ -57,14 +58,22 @@ NORMALIZATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", NORMALIZATIONS)
-def test_normalizations_and_their_gradients(name: str, specs: Any, rng: np.random.Generator) -> None:
-    for shape, dtype in [
-        ((3, 5), "float32"),
-        ((1, 7, 33), "float64"),
-        ((2, 3, 5, 64), "float32"),
-        ((70, 130), "float32"),
-    ]:
+SHAPES = [((3, 5), "float32"), ((1, 7, 33), "float64"), ((2, 3, 5, 64), "float32"), ((70, 130), "float32")]
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        # One kernel serves all shapes. This one has two blocks of rows. The last case has the other normalizations too.
+        *(
+            (name, [((9, 5, 37), "float64" if name == "range" else "float32")])
+            for name in ("log_softmax", "masked_softmax", "range", "deviation", "two in turn")
+        ),
+        *(pytest.param(name, SHAPES, marks=slow) for name in NORMALIZATIONS),
+    ],
+)
+def test_normalizations_and_their_gradients(name: str, shapes: Any, specs: Any, rng: np.random.Generator) -> None:
+    for shape, dtype in shapes:
         x, w = (make_input(name, shape, dtype) for name in "xw")
         y = NORMALIZATIONS[name](x, w)
         outputs = [y, *pel.grad((y * pel.sin(y + x)).sum(), [x, w], disconnected="zero")]
@@ -94,12 +103,13 @@ def test_operands_that_repeat_along_other_axes(specs: Any, rng: np.random.Genera
     x, w = make_input("x", (6, 5, 20)), make_input("w", (6, 1, 20))
     channel, row = pel.vector("c", shape=(20,)), make_input("r", (6, 5, 1))
     y = pel.softmax((x + w) * channel - row) * row
-    outputs = [y, *pel.grad((y**2).sum(), [x, w, channel, row])]
+    outputs = [y, *pel.grad((y**2).sum(), [x, w, channel, row]), x.var(axis=-1, keepdims=True, ddof=1)]
     arguments = [rng.normal(size=s).astype("float32") for s in ((6, 5, 20), (6, 1, 20), (20,), (6, 5, 1))]
     assert_close(*compute_in_both_modes([x, w, channel, row], outputs, arguments))
     assert any({"channel", "row"} <= set(spec.operands) for spec in specs)
 
 
+@pytest.mark.usefixtures("optimized_code")
 def test_infinities_and_nan_stay_in_their_rows(specs: Any, rng: np.random.Generator) -> None:
     x = make_input("x", (6, 40))
     outputs = [pel.softmax(x), pel.log_softmax(x), pel.standardize(x), x - x.max(axis=1, keepdims=True)]
@@ -124,10 +134,14 @@ def test_sums_over_many_rows_are_exact(specs: Any, rng: np.random.Generator) -> 
     """Sums of blocks of rows are added up in double precision."""
     x = make_input("x", (100_000, 4))
     values = (1 + rng.normal(size=(100_000, 4))).astype("float32")
-    total = pel.function([x], (x - x.mean(axis=1, keepdims=True) + 1).sum(axis=0), mode="xla")(values)
+    y = x - x.mean(axis=1, keepdims=True) + 1
+    total, mean = pel.function([x], [y.sum(axis=0), y.mean(axis=0, keepdims=True)], mode="xla")(values)
     exact = values.astype("float64")
-    np.testing.assert_allclose(total, (exact - exact.mean(axis=1, keepdims=True) + 1).sum(axis=0), rtol=1e-6)
-    assert [spec.results for spec in specs] == [("column",)]
+    expected = (exact - exact.mean(axis=1, keepdims=True) + 1).sum(axis=0)
+    np.testing.assert_allclose(total, expected, rtol=1e-6)
+    np.testing.assert_allclose(mean, expected[None] / len(values), rtol=1e-6)
+    assert mean.shape == (1, 4)
+    assert [spec.results for spec in specs] == [("column", "column")]
 
 
 def test_an_array_that_several_expressions_read_is_stored_once(specs: Any, rng: np.random.Generator) -> None:
@@ -168,7 +182,8 @@ def test_attention_computes_scores_and_softmax_once(specs: Any, rng: np.random.G
     assert sum("vector_exp" in spec.code for spec in specs) == 1
 
 
-def test_random_expressions(specs: Any, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("count", [2, pytest.param(12, marks=slow)])
+def test_random_expressions(specs: Any, rng: np.random.Generator, count: int) -> None:
     unary = [pel.tanh, pel.exp, pel.softmax, pel.standardize, pel.rms_normalize, pel.square]
     binary = [
         lambda a, b: a + b,
@@ -178,7 +193,7 @@ def test_random_expressions(specs: Any, rng: np.random.Generator) -> None:
         lambda a, b: pel.where(a > b, a, b),
     ]
     reductions = ["sum", "mean", "max", "min", "var"]
-    for _ in range(12):
+    for _ in range(count):
         shape = (*rng.integers(1, 9, size=rng.integers(1, 3)).tolist(), int(rng.integers(2, 70)))
         pool = inputs = [make_input(name, shape) for name in "xyz"]
         for _ in range(10):

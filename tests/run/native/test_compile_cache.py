@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import pellucid as pel
+from pellucid.run import jax_runtime
 from pellucid.run.native import compile_cache, program
 from pellucid.run.native.compiler import find_compiler
 
@@ -42,11 +45,30 @@ def get_path(
     return compile_cache.get_entry_path(f.program, [np.zeros(size, "float32")], walk)
 
 
+@pytest.mark.slow
 def test_the_next_process_uses_the_cache_and_imports_no_jax(folder: Path, python: Callable[..., list[str]]) -> None:
     first = python(LOOP, PELLUCID_CACHE=str(folder))
     second = python(LOOP, PELLUCID_CACHE=str(folder))
     assert first == ["[[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]] True", "True"]
     assert second == ["[[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]] False", "True"]
+
+
+def test_a_cached_loop_runs_without_jax(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> list[list[float]]:
+        x, w = pel.vector("x", shape=("n",)), pel.shared(1.0, "w")
+        f = pel.function([x], [w, (w * x).sum()], updates={w: 2 * w + pel.tanh(x).mean()}, mode="native")
+        found = [o.tolist() for o in f.repeat(3, [0.5, -0.5])]
+        [loop] = f.backend.compiled.values()
+        assert "tanh" in loop.code
+        return found
+
+    expected = run()
+    monkeypatch.delitem(sys.modules, "jax", raising=False)
+    fail = SimpleNamespace(find_spec=lambda name, *_: pytest.fail("JAX was imported") if name == "jax" else None)
+    monkeypatch.setattr(sys, "meta_path", [fail, *sys.meta_path])
+    monkeypatch.setattr(jax_runtime, "start_jax", lambda: pytest.fail("JAX was started"))
+    jax_runtime.jax.cache_clear()
+    assert run() == expected == [[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]]
 
 
 def test_the_key_depends_on_graph_and_shapes_and_not_on_values(folder: Path) -> None:

@@ -18,6 +18,18 @@ from pellucid.run.zig import find_zig
 pytestmark = pytest.mark.skipif(find_zig() is None, reason="the package ziglang is not installed")
 
 
+def test_ziglang_is_the_last_compiler_that_is_tried(only_ziglang: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compiler.find_compiler() == find_zig()
+    assert zig.is_zig(compiler.require_compiler())
+    monkeypatch.setattr(compiler, "read_version", lambda cc: "zig 0.15, clang version 20")
+    assert compiler.is_clang()
+    assert compiler.get_link_flags() == ()
+    assert not compiler.has_mvec.__wrapped__()
+    monkeypatch.setattr(compiler.shutil, "which", lambda name: "/usr/bin/clang" if name == "clang" else None)
+    compiler.find_compiler.cache_clear()
+    assert compiler.find_compiler() == ("/usr/bin/clang",)
+
+
 def train(mode: str) -> np.ndarray:
     """Return the losses of 20 steps of a small model with functions of the C library in it."""
     x, w = pel.matrix("x", shape=("n", 3)), pel.shared(np.float32([0.3, -0.7, 0.2]), "w")
@@ -26,6 +38,7 @@ def train(mode: str) -> np.ndarray:
     return np.asarray(pel.function([x], loss, updates={w: w - 0.1 * pel.grad(loss, w)}, mode=mode).repeat(20, data))
 
 
+@pytest.mark.slow
 def test_loops_are_compiled_with_ziglang(only_ziglang: None) -> None:
     record: list[str] = []
     with record_backends(record):
@@ -37,6 +50,7 @@ def test_loops_are_compiled_with_ziglang(only_ziglang: None) -> None:
     assert "-O3 -march=native" in backend
 
 
+@pytest.mark.slow
 def test_kernels_are_compiled_with_ziglang(only_ziglang: None, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     monkeypatch.setattr(ffi, "conv_forward", lambda *a, f=ffi.conv_forward: calls.append(a) or f(*a))
@@ -46,6 +60,7 @@ def test_kernels_are_compiled_with_ziglang(only_ziglang: None, monkeypatch: pyte
     np.testing.assert_allclose(result[0, 0, 0], x[0, :3, :3].sum() / 2, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_program_is_compiled_to_the_same_bytes(only_ziglang: None, tmp_path: Path) -> None:
     cc = compiler.require_compiler()
     code, options = "double f(double x) { return 2 * x; }", compiler.get_flags()

@@ -17,12 +17,14 @@ FEW, MANY = 3, 20
 """Batches that are not vectorized, and that are."""
 
 
+@pytest.mark.usefixtures("optimized_code")
 @pytest.mark.parametrize("rows", [FEW, MANY])
-def test_the_smallest_integer(rows: int) -> None:
-    x = pel.matrix("x", shape=("n", 3), dtype="int32")
+def test_the_smallest_integer_and_ties_that_are_rounded_to_even(rows: int) -> None:
+    x, y = pel.matrix("x", shape=("n", 3), dtype="int32"), pel.matrix("y", shape=("n", 4))
     smallest = np.int32(-(2**31))
-    f = pel.function([x], [(x + smallest) > 0, (x - smallest) // 3, (x * smallest) // 7])
-    compare_with_interpreter(f, 1, np.tile(np.array([-1, 0, 5], "int32"), (rows, 1)))
+    f = pel.function([x, y], [(x + smallest) > 0, (x - smallest) // 3, (x * smallest) // 7, pel.round(y)])
+    integers, ties = np.array([-1, 0, 5], "int32"), np.float32([0.5, 1.5, 2.5, -3.5])
+    compare_with_interpreter(f, 1, np.tile(integers, (rows, 1)), np.tile(ties, (rows, 1)))
 
 
 @pytest.mark.parametrize("rows", [0, FEW, MANY])
@@ -37,12 +39,6 @@ def test_an_axis_may_be_empty(rows: int) -> None:
     compare_with_interpreter(f, 2, np.ones((rows, 3), "float32"), np.ones((rows, 0), "float32"), tolerance=1e-6)
 
 
-@pytest.mark.parametrize("rows", [FEW, MANY])
-def test_ties_are_rounded_to_even(rows: int) -> None:
-    x = pel.matrix("x", shape=("n", 4))
-    compare_with_interpreter(pel.function([x], pel.round(x)), 1, np.tile(np.float32([0.5, 1.5, 2.5, -3.5]), (rows, 1)))
-
-
 @pytest.mark.parametrize("length", [0, 1, 2])
 def test_a_scan_may_have_no_steps(length: int) -> None:
     x, w = pel.matrix("x", shape=("n", 3)), pel.shared(np.ones(3, "float32"), "w")
@@ -54,8 +50,8 @@ def test_a_scan_may_have_no_steps(length: int) -> None:
 def test_products_of_samples_with_each_other_are_not_vectorized() -> None:
     x = pel.matrix("x", shape=(17, 17), dtype="float64")
     values = np.random.default_rng(0).normal(size=(17, 17)) / 4
-    for product in (x @ x, x.T @ x, x.T @ x.T, (2 * x) @ (2 * x) @ x):
-        compare_with_interpreter(pel.function([x], product.sum(axis=0)), 1, values)
+    products = (x @ x, x.T @ x, x.T @ x.T, (2 * x) @ (2 * x) @ x)
+    compare_with_interpreter(pel.function([x], [product.sum(axis=0) for product in products]), 1, values)
 
 
 def test_rows_gathered_from_samples() -> None:
@@ -76,42 +72,29 @@ def test_rows_gathered_from_samples() -> None:
     assert "_sums" in compare_with_interpreter(rows, 2, *arguments[:2])
 
 
-def run_jax_function(step: Any) -> Any:
-    """Return the result of a JAX function, after comparing C with XLA."""
+@pytest.mark.usefixtures("optimized_code")
+def test_rare_primitives_of_jax() -> None:
+    import jax
+
+    lax, shifts = jax.lax, (jax.lax.shift_left, jax.lax.shift_right_logical, jax.lax.shift_right_arithmetic)
+
+    def step(x: Any) -> list[Any]:
+        return [
+            lax.reduce_and(x[:2], (0,)) * 1000 + lax.reduce_and(x[:1] - 13, (0,)),
+            x.at[x[1] - 5].subtract(5),
+            lax.round(x / 4, lax.RoundingMethod.AWAY_FROM_ZERO),
+            *(shift(x, count) for shift in shifts for count in (x[:1] - 13, x[:1] + 20)),  # by -1 and 32 bits
+        ]
+
     x = pel.vector("x", dtype="int32")
-    results = []
-    for mode in ("native", "xla"):
-        f = pel.function([x], pel.from_jax(step)(x), mode=mode)
-        results.append(f.repeat(1, np.array([12, 6, -5, 14], "int32"))[0])
-    np.testing.assert_array_equal(*results)
-    return results[0].tolist()
-
-
-def test_bitwise_and_reduction() -> None:
-    import jax
-
-    result = run_jax_function(lambda x: jax.lax.reduce_and(x[:2], (0,)) * 1000 + jax.lax.reduce_and(x[:1] - 13, (0,)))
-    assert result == 3999
-
-
-def test_scatter_sub() -> None:
-    assert run_jax_function(lambda x: x.at[x[1] - 5].subtract(5)) == [12, 1, -5, 14]
-
-
-def test_rounding_away_from_zero() -> None:
-    import jax
-
-    result = run_jax_function(lambda x: jax.lax.round(x / 4, jax.lax.RoundingMethod.AWAY_FROM_ZERO))
-    assert result == [3, 2, -1, 4]
-
-
-def test_shifts_by_too_many_or_negative_bits() -> None:
-    import jax
-
-    for shift, expected in (
-        (jax.lax.shift_left, 0),
-        (jax.lax.shift_right_logical, 0),
-        (jax.lax.shift_right_arithmetic, -1),
-    ):
-        assert run_jax_function(lambda x, shift=shift: shift(x, x[:1] - 13))[2] == expected
-        assert run_jax_function(lambda x, shift=shift: shift(x, x[:1] + 20))[2] == expected
+    by_c, by_xla = (
+        pel.function([x], list(pel.from_jax(step)(x)), mode=mode).repeat(1, np.array([12, 6, -5, 14], "int32"))
+        for mode in ("native", "xla")
+    )
+    for found, expected in zip(by_c, by_xla, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    bits, subtracted, rounded, *shifted = (found[0].tolist() for found in by_c)
+    assert bits == 3999
+    assert subtracted == [12, 1, -5, 14]
+    assert rounded == [3, 2, -1, 4]
+    assert [values[2] for values in shifted] == [0, 0, 0, 0, -1, -1]

@@ -5,8 +5,10 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
+from pellucid.graph.evaluate import evaluate
 from pellucid.run.native import product_limit, program
 from pellucid.run.native.compiler import find_compiler
+from pellucid.run.native.errors import NotNative
 from pellucid.run.native.product_limit import count_summands
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -16,7 +18,19 @@ def attend(x):
     return nn.MultiHeadAttention(2, x.shape[-1] // 2)(x, x)
 
 
-def is_compiled_as_c(layers, shape, batch):
+class Decision(Exception):
+    """Ends training where it is known whether a loop is compiled as C, before anything is compiled."""
+
+
+def is_compiled_as_c(layers, shape, batch, monkeypatch):
+    def decide(is_c):
+        def stop(*args, **options):
+            raise Decision(is_c)
+
+        return stop
+
+    monkeypatch.setattr(program, "load_library", decide(True))
+    monkeypatch.setattr(program.AutoProgram, "replace_loop", decide(False))
     h = inputs = nn.Input(shape)
     for layer in [*layers, nn.Dense(2)]:
         h = layer(h)
@@ -24,8 +38,9 @@ def is_compiled_as_c(layers, shape, batch):
     model.compile("sgd", "mse")
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(2 * batch, *each)).astype("float32") for each in (shape, (2,)))
-    history = model.fit(x, y, batch_size=batch, verbose=0)
-    return any(name.startswith("C loops") for name in history.backends)
+    with pytest.raises(Decision) as decision:
+        model.fit(x, y, batch_size=batch, verbose=0)
+    return decision.value.args[0]
 
 
 @pytest.mark.parametrize(
@@ -43,8 +58,24 @@ def is_compiled_as_c(layers, shape, batch):
         pytest.param([nn.Dense(8), attend, nn.Flatten()], (4, 4), 8, True, id="small attention"),
     ],
 )
-def test_large_products_are_c_only_in_dense_networks_with_small_weights(layers, shape, batch, expected):
-    assert is_compiled_as_c(layers, shape, batch) == expected
+def test_large_products_are_c_only_in_dense_networks_with_small_weights(monkeypatch, layers, shape, batch, expected):
+    assert is_compiled_as_c(layers, shape, batch, monkeypatch) == expected
+
+
+def test_operations_of_products_are_limited():
+    x, w = pel.matrix("x", shape=("n", 7)), pel.matrix("w", shape=(7, 3))
+    images = pel.tensor4("images", shape=("n", 8, 9, 4))
+    assert count_summands(x @ w) == 7
+    assert count_summands(pel.conv(images, np.ones((3, 2, 4, 5), "float32"))) == 3 * 2 * 4
+    assert count_summands(pel.tanh(x)) == 0
+
+    def multiply(limit):
+        with product_limit.limit_products(limit):
+            evaluate(np, [x @ w], {x: np.ones((5, 7), "float32"), w: np.ones((7, 3), "float32")})
+
+    multiply(2 * 5 * 7 * 3)
+    with pytest.raises(NotNative, match="its matrix products take 210 operations per step"):
+        multiply(2 * 5 * 7 * 3 - 1)
 
 
 def test_a_step_is_not_traced_beyond_its_limit(monkeypatch):
@@ -63,5 +94,5 @@ def test_products_of_small_steps_are_traced_to_the_end(monkeypatch):
     operations = []
     check = program.check_products
     monkeypatch.setattr(program, "check_products", lambda block, limit: operations.append(limit) or check(block, limit))
-    assert is_compiled_as_c([nn.Dense(16)], (8,), 8)
+    assert is_compiled_as_c([nn.Dense(16)], (8,), 8, monkeypatch)
     assert operations

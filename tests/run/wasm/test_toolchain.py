@@ -32,8 +32,21 @@ def find_working_toolchain() -> toolchain.Toolchain | None:
         return None
 
 
-REAL = find_working_toolchain()
-needs_compiler = pytest.mark.skipif(REAL is None, reason="there is no compiler for WebAssembly")
+@pytest.fixture(scope="module")
+def real() -> toolchain.Toolchain | None:
+    """The compiler for WebAssembly; None if there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(toolchain.VARIABLE, raising=False)
+        return find_working_toolchain()
+
+
+@pytest.fixture
+def _working_compiler(real: toolchain.Toolchain | None) -> None:
+    if real is None:
+        pytest.skip("there is no compiler for WebAssembly")
+
+
+needs_compiler = pytest.mark.usefixtures("_working_compiler")
 
 DOUBLE = {"run": "double run(double x) { return 2 * x; }"}
 
@@ -55,19 +68,18 @@ def unchecked() -> Iterator[None]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder, which will not hold the check of the compiler."""
-    find_working_toolchain()
+    """An empty cache folder."""
     monkeypatch.setenv("PELLUCID_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
-def fake_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCompiler:
+def fake_compiler(real: toolchain.Toolchain | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCompiler:
     """A function that makes a shell script the compiler; ``real`` runs the real one, which writes module.wasm."""
 
     def install(script: str) -> Path:
         path = tmp_path / "fake-clang"
-        command = "false" if REAL is None else shlex.join([*REAL.command, *REAL.target])
+        command = "false" if real is None else shlex.join([*real.command, *real.target])
         path.write_text(
             '#!/bin/sh\n[ "$1" = --version ] && echo "fake 1.0" && exit\nreal() {\n  count=$#\n  for word; do\n'
             '    case "$word" in --target=*|-Wl,-z,*) ;; *) set -- "$@" "$word";; esac\n  done\n  shift $count\n'
@@ -138,52 +150,66 @@ def test_both_variants_are_valid_and_compute_the_same(name: str, tmp_path: Path)
     assert done.stdout.splitlines() == ["true true", "true true"], done.stderr
 
 
-@needs_compiler
-def test_modules_are_cached(folder: Path, unchecked: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The code of modules that are compiled, by a fake compiler that works for WebAssembly."""
+    done: list[Any] = []
+
+    def compile_in_folder(found: Any, sources: Any, exports: Any, relaxed: bool, timeout: float) -> bytes:
+        time.sleep(0.02)
+        done.append([sources, relaxed])
+        return str([sources, relaxed]).encode()
+
+    monkeypatch.setattr(toolchain, "find_candidates", lambda chosen: [(("fake",), ())])
+    monkeypatch.setattr(toolchain, "read_version", lambda *args: "fake 1.0")
+    monkeypatch.setattr(toolchain, "compile_in_folder", compile_in_folder)
+    return done
+
+
+def test_modules_are_cached(folder: Path, unchecked: None, compiled: list[Any]) -> None:
     module, relaxed = (compile_module(DOUBLE, ["run"], relaxed=r) for r in (False, True))
-    assert len([*folder.glob("*.wasm")]) == 4  # these, and those of the check
+    assert module != relaxed
+    assert len(compiled) == len([*folder.glob("*.wasm")]) == 4  # these, and those of the check
     toolchain._find_toolchain.cache_clear()
-    monkeypatch.setattr(toolchain, "compile_in_folder", lambda *args: pytest.fail("compiled again"))
     assert compile_module(DOUBLE, ["run"]) == module
     assert compile_module(DOUBLE, ["run"], relaxed=True) == relaxed
+    assert len(compiled) == 4
+    for sources, exports in (({"run": "double run(double x) { return x; }"}, ["run"]), (DOUBLE, ["run", "malloc"])):
+        count = len(compiled)
+        compile_module(sources, exports)
+        assert len(compiled) == count + 1
 
 
-@needs_compiler
-@pytest.mark.parametrize("damage", ["empty", "truncated", "changed", "of another module", "no entry"])
-def test_a_damaged_entry_is_compiled_again(folder: Path, damage: str) -> None:
+def test_a_damaged_entry_is_compiled_again(folder: Path, unchecked: None, compiled: list[Any]) -> None:
     compile_module({"run": "double run(double x) { return x; }"}, ["run"])
-    [other] = folder.glob("*.wasm")
+    others = set(folder.glob("*.wasm"))
     module = compile_module(DOUBLE, ["run"])
-    [path] = set(folder.glob("*.wasm")) - {other}
+    [path] = set(folder.glob("*.wasm")) - others
     entry = path.read_bytes()
-    damaged = {
+    damages = {
         "empty": b"",
         "truncated": entry[:-1],
         "changed": entry[:-1] + bytes([entry[-1] ^ 1]),
-        "of another module": other.read_bytes(),
+        "of another module": others.pop().read_bytes(),
         "no entry": module,
     }
-    path.write_bytes(damaged[damage])
-    assert compile_module(DOUBLE, ["run"]) == module
-    assert path.read_bytes() == entry
+    for damage, damaged in damages.items():
+        path.write_bytes(damaged)
+        compiled.clear()
+        assert compile_module(DOUBLE, ["run"]) == module, damage
+        assert len(compiled) == 1, damage
+        assert path.read_bytes() == entry, damage
 
 
-@needs_compiler
-def test_old_modules_are_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_modules_are_deleted(
+    folder: Path, unchecked: None, compiled: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compilation_cache, "MAX_CACHE_BYTES", 0)
     compile_module(DOUBLE, ["run"])
     assert not [*folder.glob("*.wasm")]
 
 
-@needs_compiler
-def test_threads_check_the_compiler_once(unchecked: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    compile_in_folder, compiled = toolchain.compile_in_folder, []
-
-    def count(*args: Any) -> bytes:
-        compiled.append(args)
-        return compile_in_folder(*args)
-
-    monkeypatch.setattr(toolchain, "compile_in_folder", count)
+def test_threads_check_the_compiler_once(unchecked: None, compiled: list[Any]) -> None:
     codes = [{"run": f"double run(double x) {{ return {k} * x; }}"} for k in range(3)]
     with ThreadPoolExecutor(3) as pool:
         modules = set(pool.map(lambda code: compile_module(code, ["run"]), codes))
@@ -236,11 +262,24 @@ def test_headers_declare_all_functions_of_generated_programs(monkeypatch: pytest
     assert missing.isdisjoint({"sqrt", "sqrtf", "fabs", "floor", "ceilf", "rintf", "copysign", "memcpy"})
 
 
+@pytest.fixture
+def checked(fake_compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch) -> FakeCompiler:
+    """Like ``fake_compiler``, but the script has passed the check of compilers."""
+
+    def install(script: str) -> Path:
+        path = fake_compiler(script)
+        found = toolchain.Toolchain((str(path),), toolchain.CLANG_TARGET, "fake 1.0")
+        monkeypatch.setattr(toolchain, "_find_toolchain", lambda chosen: found)
+        return path
+
+    return install
+
+
 @needs_compiler
-def test_a_library_is_linked_where_functions_are_missing(fake_compiler: FakeCompiler, tmp_path: Path) -> None:
+def test_a_library_is_linked_where_functions_are_missing(checked: FakeCompiler, tmp_path: Path) -> None:
     """The linking itself is a slow test, because Zig builds the library first."""
     log = tmp_path / "log"
-    fake_compiler(
+    checked(
         f'case "$*" in *" -lm "*) echo "$*" > "{log}"; printf "\\0asm\\1\\0\\0\\0" > module.wasm;; *) real "$@";; esac'
     )
     code = {"run": "float sinf(float); float run(float x) { return sinf(x); }"}
@@ -251,8 +290,8 @@ def test_a_library_is_linked_where_functions_are_missing(fake_compiler: FakeComp
 
 
 @needs_compiler
-def test_a_missing_library_is_reported(fake_compiler: FakeCompiler) -> None:
-    fake_compiler('case "$*" in *" -lm "*) echo "wasm-ld: error: cannot find libm" >&2; exit 1;; *) real "$@";; esac')
+def test_a_missing_library_is_reported(checked: FakeCompiler) -> None:
+    checked('case "$*" in *" -lm "*) echo "wasm-ld: error: cannot find libm" >&2; exit 1;; *) real "$@";; esac')
     with pytest.raises(
         WasmCompilerError,
         match=r"^The program calls fmod, sinf, and the .*/fake-clang has no C library that works: wasm-ld: error: "
@@ -277,10 +316,10 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_of_the_compiler_are_reported(
-    fault: str, fake_compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch
+    fault: str, real: toolchain.Toolchain | None, fake_compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script, problem = FAULTS[fault]
-    if "real" in script and REAL is None:
+    if "real" in script and real is None:
         pytest.skip("there is no compiler for WebAssembly")
     path = fake_compiler(script)
     monkeypatch.setenv("PELLUCID_COMPILER_TIMEOUT", "0.4" if fault == "hangs" else "60")
@@ -342,12 +381,13 @@ def test_a_wrong_name_in_the_variable_is_reported(name: str, monkeypatch: pytest
         find_toolchain()
 
 
-@pytest.mark.parametrize("name", ["ziglang", *(toolchain.find_clang_versions()[:1] or ["clang"])])
+@pytest.mark.parametrize("is_zig", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["ziglang", "clang"])
 @pytest.mark.parametrize("hot", [False, True])
 def test_programs_with_large_arrays_are_compiled_by_all_compilers(
-    name: str, hot: bool, monkeypatch: pytest.MonkeyPatch
+    is_zig: bool, hot: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(toolchain.VARIABLE, name)
+    newest = (toolchain.find_clang_versions() or ["clang"])[0]
+    monkeypatch.setenv(toolchain.VARIABLE, "ziglang" if is_zig else newest)
     try:
         find_toolchain()
     except MissingCompilerError as missing:
