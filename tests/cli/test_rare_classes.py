@@ -28,6 +28,12 @@ Output = pytest.CaptureFixture[str]
 QUICK = ["--model", "linear", "--epochs", "4", "--batch-size", "64", "--learning-rate", "0.05"]
 
 
+def test_a_probability_equal_to_the_threshold_is_positive() -> None:
+    scores = np.array([[0.5, 0.5], [0.75, 0.25]])
+    assert Decision(1, 0.5).choose_classes(scores).tolist() == [1, 0]
+    assert Decision(0, 0.75).choose_classes(scores).tolist() == [1, 0]
+
+
 def write_table(file: str, rare: int, frequent: int, shift: float) -> None:
     rng = np.random.default_rng(0)
     kinds = np.repeat(["fraud", "ok"], [rare, frequent])
