@@ -58,7 +58,6 @@ def test_a_fit_of_two_layers_enters_few_files(
     for name in (*switched_off, "PELLUCID_CACHE"):
         monkeypatch.setenv(name, "0")
     written: list[str] = []
-    gc.collect()
     gc.disable()  # objects of other tests enter files when they are deleted
     try:
         exec(PROGRAM, {"print": written.append})  # profiles this process
