@@ -1,6 +1,6 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
-#   make test                    install, then format check, lint, types and tests: five minutes
+#   make test                    install, then format check, lint, types and tests: six minutes
 #   make quick                   run the tests that a developer runs after each edit: a minute
 #   make slow                    run the slow tests, all or a part: make slow PART=graph
 #   make course                  install the generator of the site, build the site and open the course
@@ -110,9 +110,11 @@ stubs: $(INSTALLED_DEV)
 	$(BIN)/python -m pellucid.type_stubs
 	$(BIN)/python -m pellucid.experiments.user_data.experiment_schema
 
+# The modules of the figures of tests are stored too (tests/live/stored_modules.py).
 runtime: $(INSTALLED_DEV) web/node_modules/.installed
 	npm --prefix web run build
 	$(BIN)/python -m pellucid.live.prebuild
+	PELLUCID_STORE_MODULES=1 $(BIN)/pytest -n0 tests/live
 
 # Types and unit tests of the runtimes, and whether the built files in the package are those of the sources.
 check-runtime: web/node_modules/.installed

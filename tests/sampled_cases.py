@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 
-def sample_cases(cases: Iterable[tuple[Any, ...]], step: int = 2) -> list[Any]:
-    """Return the arguments of parametrized tests; all but the first of every ``step`` are marked slow."""
-    return [pytest.param(*case, marks=[pytest.mark.slow] * (number % step > 0)) for number, case in enumerate(cases)]
+def sample_cases(cases: Iterable[tuple[Any, ...]], is_fast: Callable[..., bool]) -> list[Any]:
+    """Return the arguments of parametrized tests; cases that ``is_fast`` refuses are marked slow."""
+    return [pytest.param(*case, marks=[] if is_fast(*case) else [pytest.mark.slow]) for case in cases]

@@ -45,6 +45,12 @@ def test_a_page_is_written(capsys: Output) -> None:
     assert "<title>table.csv: label</title>" in page.read_text("utf-8")
 
 
+@pytest.mark.slow
+def test_the_network_of_a_page_is_compiled() -> None:
+    assert main(["lab", "table.csv", "--features", "left", "right", "--out", "compiled.html"]) == 0
+    assert Path("compiled.html").stat().st_size > 200_000
+
+
 def test_json_and_options(capsys: Output) -> None:
     words = ["--target", "left", "--task", "regression", "--steps", "50", "--title", "Left & right"]
     assert main(["lab", "table.csv", *words, "--out", "other.html", "--json"]) == 0

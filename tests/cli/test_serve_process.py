@@ -65,6 +65,36 @@ def get_port(url: str) -> int:
     return int(found[1])
 
 
+def check_running_request(line: str, pid: int, end: Callable[[], None], is_ended: Callable[[], bool]) -> int:
+    """Check what a server says at its start, and that it answers a running request before it ends; return its port."""
+    started = json.loads(line)
+    assert sorted(started) == ["page", "pid", "token", "url"]
+    assert started["pid"] == pid
+    assert started["page"] == f"{started['url']}/?token={started['token']}"
+    assert len(started["token"]) >= 32
+    port = get_port(started["url"].removeprefix("http://127.0.0.1"))
+    status, content = ask(port, "/predict", started["token"], {"rows": [FLAT]})
+    assert (status, json.loads(content)["warnings"]) == (200, [])
+
+    # The head and a part of a body are there when the signal comes; the rest follows.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    body = json.dumps({"rows": [FLAT]}).encode()
+    connection.putrequest("POST", "/predict")
+    connection.putheader("Authorization", f"Bearer {started['token']}")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:5])
+    ask(port, "/health", "")
+    end()
+    time.sleep(0.3)
+    assert not is_ended()
+    connection.send(body[5:])
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, content)
+    connection.close()
+    return port
+
+
 @pytest.fixture
 def _no_other_loop() -> Iterator[None]:
     """Hide the event loop of the shared browser, which belongs to this thread and waits between its calls."""
@@ -122,32 +152,7 @@ def test_ctrl_c_ends_it_after_the_running_requests(monkeypatch: pytest.MonkeyPat
 
     def talk() -> None:
         [line] = serving.lines
-        started = json.loads(line)
-        assert sorted(started) == ["page", "pid", "token", "url"]
-        assert started["pid"] == os.getpid()
-        assert started["page"] == f"{started['url']}/?token={started['token']}"
-        assert len(started["token"]) >= 32
-        port = get_port(started["url"].removeprefix("http://127.0.0.1"))
-        ports.append(port)
-        status, content = ask(port, "/predict", started["token"], {"rows": [FLAT]})
-        assert (status, json.loads(content)["warnings"]) == (200, [])
-
-        # The head and a part of a body are there when the signal comes; the rest follows.
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        body = json.dumps({"rows": [FLAT]}).encode()
-        connection.putrequest("POST", "/predict")
-        connection.putheader("Authorization", f"Bearer {started['token']}")
-        connection.putheader("Content-Type", "application/json")
-        connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body[:5])
-        ask(port, "/health", "")
-        serving.end()
-        time.sleep(0.3)
-        assert not serving.is_ended
-        connection.send(body[5:])
-        response = connection.getresponse()
-        assert (response.status, response.read()) == (200, content)
-        connection.close()
+        ports.append(check_running_request(line, os.getpid(), serving.end, lambda: serving.is_ended))
 
     assert serving.run(["runs/1", "--json"], talk) == 130
     assert capsys.readouterr().err == "interrupted\n"
@@ -177,31 +182,9 @@ def test_the_output_shows_the_address_and_requests_and_sigterm_ends_it(
 @pytest.mark.slow
 def test_a_program_starts_it_and_ctrl_c_ends_it_after_the_running_requests() -> None:
     with run_process("runs/1", "--json") as (process, line):
-        started = json.loads(line)
-        assert sorted(started) == ["page", "pid", "token", "url"]
-        assert started["pid"] == process.pid
-        assert started["page"] == f"{started['url']}/?token={started['token']}"
-        assert len(started["token"]) >= 32
-        port = get_port(started["url"].removeprefix("http://127.0.0.1"))
-        status, content = ask(port, "/predict", started["token"], {"rows": [FLAT]})
-        assert (status, json.loads(content)["warnings"]) == (200, [])
-
-        # The head and a part of a body are there when the signal comes; the rest follows.
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        body = json.dumps({"rows": [FLAT]}).encode()
-        connection.putrequest("POST", "/predict")
-        connection.putheader("Authorization", f"Bearer {started['token']}")
-        connection.putheader("Content-Type", "application/json")
-        connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body[:5])
-        ask(port, "/health", "")
-        os.kill(process.pid, signal.SIGINT)
-        time.sleep(0.3)
-        assert process.poll() is None
-        connection.send(body[5:])
-        response = connection.getresponse()
-        assert (response.status, response.read()) == (200, content)
-        connection.close()
+        port = check_running_request(
+            line, process.pid, lambda: process.send_signal(signal.SIGINT), lambda: process.poll() is not None
+        )
         output, errors = process.communicate(timeout=20)
         assert (process.returncode, output, errors) == (130, "", "interrupted\n")
         with pytest.raises(ConnectionRefusedError):

@@ -25,6 +25,7 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import split_evenly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
+from tests.sampled_cases import sample_cases
 
 slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -72,11 +73,6 @@ POOLINGS = [
 def with_dtypes(cases):
     """Return all cases in float32, and every fourth in float64 too."""
     return [(*c, "float32") for c in cases] + [(*c, "float64") for c in cases[::4]]
-
-
-def choose_fast(cases, names):
-    """Return the arguments of parametrized tests; all but those with some names and dtypes are marked slow."""
-    return [pytest.param(*case, marks=[slow] * ((case[0], *case[4:]) not in names)) for case in cases]
 
 
 @pytest.fixture
@@ -130,19 +126,20 @@ FAST_CONVOLUTIONS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "window", "settings", "dtype"), choose_fast(with_dtypes(CONVOLUTIONS), FAST_CONVOLUTIONS)
+    ("name", "shape", "window", "settings", "dtype"),
+    sample_cases(with_dtypes(CONVOLUTIONS), lambda *case: (case[0], case[-1]) in FAST_CONVOLUTIONS),
 )
 def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, settings, dtype):
     check_convolution(kernels, shape, window, settings, dtype)
     assert not any("TDPBF16PS" in code for code in kernels)
 
 
+FAST_WITH_AMX = ("few filters", "dilation of columns", "rows that end inside a tile", "1 x 1 with padding")
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "window", "settings"),
-    choose_fast(
-        [*CONVOLUTIONS[::8], *WHOLE_TILES],
-        {("few filters",), ("dilation of columns",), ("rows that end inside a tile",), ("1 x 1 with padding",)},
-    ),
+    sample_cases([*CONVOLUTIONS[::8], *WHOLE_TILES], lambda name, *_: name in FAST_WITH_AMX),
 )
 def test_convolutions_and_their_gradients_with_amx(
     amx, kernels, convolutions, any_waste, name, shape, window, settings
@@ -197,7 +194,7 @@ FAST_POOLINGS = {
 
 @pytest.mark.parametrize(
     ("name", "shape", "settings", "dtype"),
-    [pytest.param(*c, marks=[slow] * ((c[0], c[3]) not in FAST_POOLINGS)) for c in with_dtypes(POOLINGS)],
+    sample_cases(with_dtypes(POOLINGS), lambda *case: (case[0], case[-1]) in FAST_POOLINGS),
 )
 def test_max_pooling_and_its_gradient(kernels, name, shape, settings, dtype):
     rng = np.random.default_rng(0)

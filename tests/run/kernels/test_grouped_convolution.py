@@ -19,6 +19,7 @@ from pellucid.run.kernels import (
 from pellucid.run.kernels.convolution_programs import ConvolutionSpec
 from pellucid.run.kernels.grouped_shapes import make_grouped_spec, make_transposed_spec
 from pellucid.run.native.compiler import find_compiler
+from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -92,14 +93,20 @@ def check_convolution(kernels, op, shape, window, options, dtype):
         np.testing.assert_array_equal(first, second)
 
 
-def choose_fast(cases, *names):
-    """Return the arguments of parametrized tests; all but those with some names are marked slow."""
-    return [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] not in names)) for case in cases]
+FAST = {
+    *("several pixels per vector", "depth multiplier", "one axis, strides"),
+    *("few filters", "windows inside the image"),
+    *("window smaller than the strides", "one axis, depthwise"),
+}
+
+
+def is_fast(name, *_):
+    return name in FAST
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "window", "options", "dtype"),
-    choose_fast(DEPTHWISE, "several pixels per vector", "depth multiplier", "one axis, strides"),
+    sample_cases(DEPTHWISE, is_fast),
 )
 def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1]}, dtype)
@@ -107,16 +114,14 @@ def test_depthwise_convolutions_and_their_gradients(kernels, name, shape, window
     assert fills_vectors or all("Rows of images for grouped convolutions" in code for code in kernels)
 
 
-@pytest.mark.parametrize(
-    ("name", "shape", "window", "options", "dtype"), choose_fast(GROUPED, "few filters", "windows inside the image")
-)
+@pytest.mark.parametrize(("name", "shape", "window", "options", "dtype"), sample_cases(GROUPED, is_fast))
 def test_grouped_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv, shape, window, {**options, "groups": shape[-1] // window[-2]}, dtype)
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "window", "options", "dtype"),
-    choose_fast(TRANSPOSED, "window smaller than the strides", "one axis, depthwise"),
+    sample_cases(TRANSPOSED, is_fast),
 )
 def test_transposed_convolutions_and_their_gradients(kernels, name, shape, window, options, dtype):
     check_convolution(kernels, pel.conv_transpose, shape, window, options, dtype)

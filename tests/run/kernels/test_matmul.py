@@ -1,5 +1,7 @@
 """Matrix products, and their fusion with gradient descent, on vector registers and AMX, compared with NumPy."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import pellucid as pel
 from pellucid.run.jax_runtime import jax
 from pellucid.run.kernels import ffi, matmul_dispatch, matmul_program, source_assembly
 from pellucid.run.native.compiler import find_compiler
+from tests.sampled_cases import sample_cases
 
 slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -57,11 +60,7 @@ FAST = [((7, 15, 9), "float64"), ((300, 29, 19), "float32")]
 
 @pytest.mark.parametrize(
     ("sizes", "dtype"),
-    [
-        pytest.param(sizes, dtype, marks=[slow] * ((sizes, dtype) not in FAST))
-        for sizes in SIZES
-        for dtype in ("float32", "float64")
-    ],
+    sample_cases(itertools.product(SIZES, ("float32", "float64")), lambda *case: case in FAST),
 )
 def test_gradient_descent_subtracts_the_product_from_the_weights(unit, all_sizes, specs, rng, sizes, dtype):
     samples, inputs, units = sizes

@@ -7,6 +7,7 @@ import pellucid as pel
 from pellucid.run.kernels import convolution_lowerings, convolution_programs, ffi, source_assembly
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
+from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -63,7 +64,7 @@ def count_rectified(kernels):
 
 @pytest.mark.parametrize(
     ("name", "shape", "window", "options", "dtype"),
-    [pytest.param(*case, marks=[pytest.mark.slow] * (case[0] == "depthwise")) for case in SHAPES],
+    sample_cases(SHAPES, lambda name, *_: name != "depthwise"),
 )
 def test_training_with_a_fused_rectifier(kernels, no_amx, name, shape, window, options, dtype):
     check_layer(make_training, shape, window, options, dtype)

@@ -1,5 +1,7 @@
 """Normalizations and their gradients by a kernel, compared with the NumPy interpreter in double precision."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from pellucid import nn
 from pellucid.graph.op import OPS
 from pellucid.run.kernels import elementwise_terms, ffi, reduction_lowerings, reduction_programs
 from pellucid.run.native.compiler import find_compiler
+from tests.sampled_cases import sample_cases
 
 slow = pytest.mark.slow
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
@@ -79,11 +82,7 @@ FAST = [("relu", True), ("silu", False)]
 
 @pytest.mark.parametrize(
     ("activation", "residual"),
-    [
-        pytest.param(name, residual, marks=[slow] * ((name, residual) not in FAST))
-        for name in ACTIVATIONS
-        for residual in (False, True)
-    ],
+    sample_cases(itertools.product(ACTIVATIONS, (False, True)), lambda *case: case in FAST),
 )
 def test_batch_normalization_and_its_gradients(kernels, rng, activation, residual):
     check(draw(rng, SHAPE, 2 + residual), activation=ACTIVATIONS[activation], residual=residual)
@@ -280,7 +279,7 @@ SUMS = [
 
 @pytest.mark.parametrize(
     ("shape", "dtype", "reduce", "keepdims"),
-    [pytest.param(*case, marks=[slow] * (number not in (3, 4, 10))) for number, case in enumerate(SUMS)],
+    sample_cases(SUMS, lambda *case: case in (SUMS[3], SUMS[4], SUMS[10])),
 )
 def test_elements_of_a_loss_are_added_up(kernels, reduce, shape, dtype, keepdims):
     inputs, results, arrays = build_loss(shape, dtype, reduce, keepdims=keepdims)

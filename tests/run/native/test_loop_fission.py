@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 
 import numpy as np
@@ -23,6 +24,7 @@ from pellucid.run.native.loop_fission import (
 from pellucid.run.native.target import get_native_target
 from tests.run.native.test_loops import compare_with_interpreter
 from tests.run.native.test_random_networks import make_network
+from tests.sampled_cases import sample_cases
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -61,12 +63,7 @@ FAST = [("tanh", "float32", 100), ("softmax", "float64", 100), ("gelu", "float32
 @needs_compiler
 @pytest.mark.parametrize(
     ("name", "dtype", "rows"),
-    [
-        pytest.param(name, dtype, rows, marks=[pytest.mark.slow] * ((name, dtype, rows) not in FAST))
-        for name in ACTIVATIONS
-        for dtype in ("float32", "float64")
-        for rows in (96, 100)
-    ],
+    sample_cases(itertools.product(ACTIVATIONS, ("float32", "float64"), (96, 100)), lambda *case: case in FAST),
 )
 @pytest.mark.usefixtures("splitting")
 def test_split_loops_equal_the_interpreter(name: str, dtype: str, rows: int) -> None:

@@ -12,6 +12,7 @@ import pellucid as pel
 from pellucid.run.native.batch_tiling import BatchTiler
 from pellucid.run.native.compiler import find_compiler
 from tests.run.native.test_loops import compare_with_interpreter
+from tests.sampled_cases import sample_cases
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -40,11 +41,7 @@ FAST = [(40, 1, 1), (61, 2, 5), (16, 7, 13), (61, 30, 3)]
 
 @pytest.mark.parametrize(
     ("rows", "features", "units"),
-    [
-        pytest.param(rows, *size, marks=[pytest.mark.slow] * ((rows, *size) not in FAST))
-        for rows in (16, 40, 61)
-        for size in SIZES
-    ],
+    sample_cases([(rows, *size) for rows in (16, 40, 61) for size in SIZES], lambda *case: case in FAST),
 )
 def test_sums_of_many_sizes(rows: int, features: int, units: int) -> None:
     rng = np.random.default_rng(0)
