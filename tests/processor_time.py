@@ -31,22 +31,11 @@ REFERENCE_SECONDS = 0.0105
 read_text = Path.read_text  # a test may replace the method
 
 
-def read_processor_time() -> float:
+def read_processor_time(*, running: bool = True) -> float:
     """Return the processor seconds of this process, of its finished child processes, and of its running ones."""
     times = os.times()
-    running = sum(map(read_process_time, list_child_processes("self"))) if has_child_processes() else 0.0
-    return time.process_time() + times.children_user + times.children_system + running
-
-
-def has_child_processes() -> bool:
-    """Whether this process has started one that still runs: a much faster question than which ones."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    except AttributeError:  # Windows has no such function
-        return False
-    return True
+    children = sum(map(read_process_time, list_child_processes("self"))) if running else 0.0
+    return time.process_time() + times.children_user + times.children_system + children
 
 
 def list_child_processes(process: str) -> list[str]:
@@ -113,6 +102,9 @@ def run_module_as_shared_work(self: SourceFileLoader, module: ModuleType) -> Non
 STARTED: pytest.StashKey[tuple[float, float, bool]] = pytest.StashKey()
 """At the start of a test: all processor seconds, those of shared work, and whether JAX is imported."""
 
+BROWSER = "browser"
+"""Fixture whose processes outlive a test. Reading their time takes milliseconds, so only its tests do."""
+
 SECONDS: pytest.StashKey[float] = pytest.StashKey()
 """Processor seconds of a test, once it has run."""
 
@@ -155,7 +147,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.stash[STARTED] = read_processor_time(), shared.seconds, "jax" in sys.modules
+    item.stash[STARTED] = read_test_time(item), shared.seconds, "jax" in sys.modules
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -164,7 +156,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         started, shared_before, _ = item.stash[STARTED]
-        item.stash[SECONDS] = read_processor_time() - started - (shared.seconds - shared_before)
+        item.stash[SECONDS] = read_test_time(item) - started - (shared.seconds - shared_before)
+
+
+def read_test_time(item: pytest.Item) -> float:
+    return read_processor_time(running=BROWSER in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)
