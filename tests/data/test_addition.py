@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.data import DataError, binary_addition, from_bits, to_bits
 
 
+@settings(max_examples=30)
 @given(bits=st.integers(1, 62), data=st.data())
 def test_bits_round_trip(bits: int, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(st.integers(0, 2**bits - 1), max_size=5))
@@ -16,6 +17,7 @@ def test_bits_round_trip(bits: int, data: st.DataObject) -> None:
     assert from_bits(digits).tolist() == numbers
 
 
+@settings(max_examples=30)
 @given(n=st.integers(1, 20), bits=st.integers(1, 62), seed=st.integers(0, 2**32 - 1))
 def test_the_sums_are_right(n: int, bits: int, seed: int) -> None:
     inputs, targets = binary_addition(n, bits, seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -308,6 +307,8 @@ def test_known_gradient_of_the_cost() -> None:
 
 
 def test_invalid_known_gradients_raise_errors() -> None:
+    import jax.numpy as jnp
+
     x, i = pel.vector("x", shape=(3,)), pel.ivector("i")
     y = pel.tanh(x)
     with pytest.raises(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,6 +171,8 @@ def test_values_of_unknown_size_broadcast(by_numpy: Any, check_gradient: Any) ->
 def test_last_value_wins_on_backends_with_unordered_writes(
     dtype: str, by_xla: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import jax
+
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     rng = np.random.default_rng(2)
     index = rng.integers(0, 4, (50, 2))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,6 +104,8 @@ def test_numpy_and_xla_agree_on_convolutions(by_numpy: Any, by_xla: Any) -> None
 
 
 def test_grouped_convolutions_match_jax(by_numpy: Any) -> None:
+    import jax
+
     rng = np.random.default_rng(2)
     value, weights = rng.normal(size=(2, 6, 5, 4)), rng.normal(size=(3, 2, 2, 6))
     y = pel.conv(value, weights, strides=(1, 2), padding="same", dilation=(2, 1), groups=2)
@@ -126,6 +127,8 @@ def test_grouped_convolutions_match_jax(by_numpy: Any) -> None:
 def test_second_gradients_of_grouped_convolutions(
     backend: str, c_in: int, c_out: int, groups: int, check_gradient: Any, by_numpy: Any, by_xla: Any, monkeypatch: Any
 ) -> None:
+    import jax
+
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
     rng = np.random.default_rng(1)
     values = rng.normal(size=(2, 5, 4, c_in * groups)), rng.normal(size=(3, 2, c_in, c_out * groups))
@@ -203,6 +206,8 @@ def test_transposed_convolutions_add_scaled_kernels(
 
 
 def test_transposed_convolutions_match_jax(by_numpy: Any, by_xla: Any) -> None:
+    import jax
+
     outputs, given_values, expected = [], {}, []
     for number, case in enumerate(draw_geometries(4)):
         y, pairs, values = make_transposed_convolution(case, ("valid", "same")[number % 2], None)
@@ -297,6 +302,8 @@ def test_sliding_windows(by_numpy: Any, by_xla: Any, check_gradient: Any) -> Non
 
 @pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"])
 def test_resizing_matches_jax(method: str, by_numpy: Any, by_xla: Any) -> None:
+    import jax
+
     value = np.random.default_rng(8).normal(size=(2, 7, 4, 3))
     x = Input("x", ("n", *value.shape[1:]), "float64")
     kinds: list[tuple[tuple[int, int], bool]] = [((14, 3), False), ((5, 9), True), ((3, 1), True)]

@@ -91,7 +91,7 @@ def no_garbage():
 without_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
 
-@pytest.mark.parametrize("step", [21, pytest.param(3, marks=pytest.mark.slow)])  # odd: calls and loops in turn
+@pytest.mark.parametrize("step", [31, pytest.param(3, marks=pytest.mark.slow)])  # odd: calls and loops in turn
 @pytest.mark.parametrize("mode", ["numpy", "xla", pytest.param("native", marks=without_compiler)])
 @pytest.mark.usefixtures("no_garbage")
 def test_state_survives_ctrl_c_at_any_moment(mode, step):

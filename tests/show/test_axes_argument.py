@@ -1,14 +1,14 @@
 """Pictures in the user's own axes."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 import pellucid as pel
 from pellucid import nn
@@ -24,6 +24,10 @@ from pellucid.show import (
     sweep_plot,
 )
 from pellucid.show.figure import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 POINTS, CLASSES = np.array([[-1.0, 0.0], [1.0, 0.5], [0.0, 1.0]]), np.array([0, 1, 1])
 GRID = np.linspace(-1, 1, 5)
@@ -89,6 +93,8 @@ PICTURES: dict[str, Callable[..., Any]] = {
 
 
 def make_axes() -> tuple[Figure, Axes, Axes]:
+    from matplotlib.figure import Figure
+
     figure = Figure(layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, left, right
@@ -108,7 +114,7 @@ def test_a_picture_is_drawn_into_the_given_axes(name: str) -> None:
     assert all(axes.get_label() == "<colorbar>" for axes in extra)
     figure.draw_without_rendering()
     without_axes = FIGURES[name]()
-    assert isinstance(without_axes, Figure)
+    assert isinstance(without_axes, type(figure))
     assert without_axes is not figure
 
 
@@ -155,14 +161,18 @@ def test_every_picture_function_takes_axes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ax", "message"),
+    ("make", "message"),
     [
-        (Figure(), r"Expected ax to be the axes of a Matplotlib figure: ax=figure.add_subplot\(\). Received: Figure"),
-        (np.array([1, 2]), r"one of them, such as ax=axes.flat\[0\]. Received: ndarray"),
-        ("left", r"figure, ax = plt.subplots\(\). Received: str"),
+        (
+            lambda: make_axes()[0],
+            r"Expected ax to be the axes of a Matplotlib figure: ax=figure.add_subplot\(\). Received: Figure",
+        ),
+        (lambda: np.array([1, 2]), r"one of them, such as ax=axes.flat\[0\]. Received: ndarray"),
+        (lambda: "left", r"figure, ax = plt.subplots\(\). Received: str"),
     ],
 )
-def test_something_else_than_axes_is_refused(ax: Any, message: str) -> None:
+def test_something_else_than_axes_is_refused(make: Callable[[], Any], message: str) -> None:
+    ax = make()
     for draw in FIGURES.values():
         with pytest.raises(pel.OptionError, match=message):
             draw(ax=ax)

@@ -91,7 +91,9 @@ def get_bits(found):
     return [str(t) for t in found.trials], {k: v.tobytes() for k, v in found.curves.items()}, state
 
 
-@pytest.mark.parametrize("how", [{"initial_epoch": 1, "epochs": 3}, {"shuffle": False}], ids=str)
+@pytest.mark.parametrize(
+    "how", [pytest.param({"initial_epoch": 1, "epochs": 3}, marks=pytest.mark.slow), {"shuffle": False}], ids=str
+)
 def test_tasks_compute_the_bits_of_one_process(inline_workers, how):
     options = {"rows": [np.arange(20), np.arange(20)[::-1]], "rate": [0.1], **how}
     calls = []
