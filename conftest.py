@@ -33,7 +33,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if shutil.which("gcc"):
     os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 
-pytest_plugins = ["tests.processor_time"]
+pytest_plugins = ["tests.processor_time", "tests.sampled_cases"]
 
 SOURCE = Path(__file__).with_name("src")
 collect_ignore = ["tests/compat/programs"]  # scripts for old libraries

@@ -86,6 +86,7 @@ class HalfWrite:
         self.file.close()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", WRITERS)
 def test_an_interrupted_write_leaves_the_old_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, write, real_open = tmp_path / name, WRITERS[name], io.open
@@ -135,6 +136,7 @@ def write_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[set[s
     LOG.folder = None
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("words", "files"),
     [

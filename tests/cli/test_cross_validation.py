@@ -127,6 +127,7 @@ def stop_in_training(number: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TerminateOnNaN, "on_train_batch_end", stop)
 
 
+@pytest.mark.slow
 def test_folds_continued_after_ctrl_c_are_bit_identical(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -250,6 +250,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("writes", "name"),
     [
@@ -292,6 +293,7 @@ def test_a_full_disk_leaves_no_damaged_file(
         assert main(["resume", "run", "--quiet"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status", "exit_status"),
     [

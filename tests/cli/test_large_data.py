@@ -259,6 +259,7 @@ def read_run(folder: Path) -> Any:
     return weights, [row[:1] + row[2:] for row in history], record["measures"], lines, record["status"]
 
 
+@pytest.mark.slow
 def test_a_run_and_its_repetition_are_bit_identical(run: Path) -> None:
     assert "memory = 1\n" in (run / "experiment.toml").read_text()
     with small_samples():
@@ -276,6 +277,7 @@ def test_the_output_and_the_report_say_where_the_data_are_and_how_long_steps_wai
     assert {path.suffix for path in run.iterdir()} <= {".png", ".html", ".json", ".toml", ".pel", ".csv"}
 
 
+@pytest.mark.slow
 def test_a_run_on_images_reads_them_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """The images are small, and the loader expects more of them than there are."""
     monkeypatch.setattr("pellucid.data.images.count_images", lambda *_: 6_000)

@@ -157,6 +157,7 @@ def test_axe_finds_nothing_serious_in_the_prediction_of_a_row(tab: Tab, scheme: 
     check(tab, scheme, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "size"), SCHEMES)
 def test_axe_finds_nothing_serious_in_predictions_of_images(tab: Tab, trained: Path, scheme: str, size: str) -> None:
     page = tab.open("images")
@@ -165,6 +166,7 @@ def test_axe_finds_nothing_serious_in_predictions_of_images(tab: Tab, trained: P
     check(tab, scheme, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "size"), SCHEMES)
 def test_axe_finds_nothing_serious_in_the_page_that_asks_for_the_token(tab: Tab, scheme: str, size: str) -> None:
     page = tab.open("images", "localhost", "")

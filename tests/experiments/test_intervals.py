@@ -57,6 +57,7 @@ def simulate_roc_auc(rng: np.random.Generator) -> tuple[tuple[float, float], flo
     return found["roc_auc"], float(norm.cdf(1 / np.sqrt(2)))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "simulate", [simulate_accuracy, simulate_balanced_accuracy, simulate_mean_absolute_error, simulate_roc_auc]
 )

@@ -71,6 +71,7 @@ def test_progress_and_curve_go_on_after_the_pause_for_the_curvature(tmp_path: Pa
     assert sum(done) == len(run.curves["by graph"].values) == COMPARED + 199
 
 
+@pytest.mark.slow
 def test_a_single_pass_is_a_run(tmp_path: Path) -> None:
     record, error = run_experiment(moons, {"passes": 1, "points": 20}, tmp_path)
     assert error is None

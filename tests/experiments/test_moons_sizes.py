@@ -33,6 +33,7 @@ def test_more_units_fit_the_training_set_better(tmp_path: Path, drawn_pictures: 
     assert record.result.label == "best held-out accuracy, with 3 units"
 
 
+@pytest.mark.slow
 def test_a_single_size_is_a_run(tmp_path: Path) -> None:
     record, _ = run_experiment(moons_sizes, {"sizes": (3,), "passes": 1, "points": 20}, tmp_path)
     assert record.measures["last_loss"][3] > 0.068947

@@ -53,6 +53,7 @@ def test_the_loop_of_the_convolutional_networks_learns(tmp_path: Path) -> None:
     assert record.measures["losses"][-1] < record.measures["losses"][0] / 2
 
 
+@pytest.mark.sample(3)
 @pytest.mark.usefixtures("few_digits")
 @pytest.mark.parametrize(
     ("name", "settings", "part", "units", "quantity"),

@@ -25,6 +25,7 @@ UNSUPPORTED = {
 """Ops that need float32 or float64."""
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", sorted(set(NAMES) - UNSUPPORTED))
 def test_numpy_results_are_rounded_float32_results(name: str) -> None:
     for case in cases(name):

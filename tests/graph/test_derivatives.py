@@ -60,6 +60,7 @@ def to_jax_function(formula: Any) -> Any:
     return lambda x, w: formula(jax().numpy, x, w)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_jvp_and_vjp_match_jax(formula: Any, by_numpy: Any) -> None:
     y, x, w = build(formula)
@@ -83,6 +84,7 @@ def test_jacobian_matches_jax(formula: Any, by_numpy: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("formula", [mlp, soft, loop, conv])
 def test_hessian_and_its_product_with_a_vector_match_jax(formula: Any) -> None:
     y, x, w = build(formula)

@@ -26,6 +26,7 @@ def draw(by_numpy: Any, by_xla: Any, rng: Any, *outputs: Expr, exact: bool = Fal
     return list(samples)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     ("name", "given", "expected"),

@@ -129,6 +129,7 @@ def test_many_indexed_updates_by_xla_match_numpy(index: Any, method: str, scalar
 REPEATED = [(np.array([2, 0, 2, -1]),), (slice(None), np.array([0, 0])), (np.array([[1], [1]]), np.array([0, 1]))]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("method", ["set", "add", "multiply", "max", "min", "divide", "power"])
 @pytest.mark.parametrize("index", REPEATED)
 @pytest.mark.parametrize("known", [True, False])

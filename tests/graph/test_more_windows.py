@@ -122,6 +122,7 @@ def test_grouped_convolutions_match_jax(by_numpy: Any) -> None:
     np.testing.assert_allclose(by_numpy([y], {})[0], expected, rtol=1e-10)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])
 @pytest.mark.parametrize(("c_in", "c_out", "groups"), [(1, 1, 3), (1, 2, 2), (2, 1, 3), (2, 3, 2)])
 def test_second_gradients_of_grouped_convolutions(
@@ -300,6 +301,7 @@ def test_sliding_windows(by_numpy: Any, by_xla: Any, check_gradient: Any) -> Non
     check_gradient((pel.sliding_window_view(named, 3, 1) ** 3).sum(), {named: value}, [named])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"])
 def test_resizing_matches_jax(method: str, by_numpy: Any, by_xla: Any) -> None:
     import jax

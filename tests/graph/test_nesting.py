@@ -90,6 +90,7 @@ def test_gradients_match_finite_differences(build: Callable[[], Expr], check_gra
 SLOW_TO_COMPILE = (draws_in_nested_loops, draws_between_checkpoints)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "build", [pytest.param(b, marks=[pytest.mark.slow] if b in SLOW_TO_COMPILE else []) for b in BUILDS]
 )

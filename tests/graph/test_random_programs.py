@@ -65,6 +65,7 @@ def test_interpreted_programs(first: int) -> None:
     assert counts["product"] > 8
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("first", range(4))
 def test_compiled_programs(first: int) -> None:
     check(draw_programs(range(first, QUICK, 13)), ["interpreter", "xla"])

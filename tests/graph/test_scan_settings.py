@@ -95,6 +95,7 @@ def compare_with_unrolled_loop(
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("checkpoint", [True, 1, 3, 100])
 def test_checkpoints_do_not_change_gradients(

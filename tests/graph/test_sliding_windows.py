@@ -55,6 +55,7 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("shape", "kernel", "strides", "padding", "dilation"), CONVOLUTIONS)
 def test_convolution(
     shape: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, by_numpy: Any, by_xla: Any, check_gradient: Any
@@ -109,6 +110,7 @@ POOLINGS = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("shape", "size", "strides", "padding"), POOLINGS)
 @pytest.mark.parametrize("ties", [False, True])
 def test_pooling(shape: Any, size: Any, strides: Any, padding: Any, ties: bool, by_numpy: Any, by_xla: Any) -> None:

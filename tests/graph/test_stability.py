@@ -66,6 +66,7 @@ ROWS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("form", ONE_ROW)
 def test_crossentropy_of_one_row(form: str, run: Any) -> None:
     loss = -(T * pel.log(ONE_ROW[form](Z))).sum()
@@ -74,6 +75,7 @@ def test_crossentropy_of_one_row(form: str, run: Any) -> None:
     np.testing.assert_array_equal(gradient, [1, -1, 0])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("form", ROWS)
 def test_crossentropy_of_rows(form: str, run: Any) -> None:
     loss = -(TB * pel.log(ROWS[form](ZB))).sum(axis=1).mean()
@@ -99,6 +101,7 @@ LABELS = pel.ivector("y", shape=(5,))
 ZN, LABELS_N = pel.matrix("z", shape=("n", 3)), pel.ivector("y", shape=("n",))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("scores", "rows", "labels"),
     [
@@ -246,6 +249,7 @@ def test_the_table_has_many_rows_without_duplicates() -> None:
     assert len({row.formula for row in CASES}) == len(CASES)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("dtype", "run", "step"),
     [

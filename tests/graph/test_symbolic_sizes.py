@@ -116,6 +116,7 @@ CASES: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = 
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_values_are_those_of_numpy(case: tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]) -> None:
     check(*case)
@@ -367,6 +368,7 @@ VALUE_SIZES: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("mode", ["numpy", "auto"])
 @pytest.mark.parametrize("case", VALUE_SIZES)
 def test_sizes_that_depend_on_values(case: str, mode: pel.typing.Mode) -> None:

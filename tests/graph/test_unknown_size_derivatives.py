@@ -76,6 +76,7 @@ def can_be_built(case: Case, sizes: str) -> bool:
     return True
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_second_derivative_with_unknown_sizes(name: str) -> None:
     first = cases(name)[0]

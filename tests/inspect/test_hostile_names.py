@@ -376,6 +376,7 @@ def test_arguments_of_a_loaded_layer_are_no_code() -> None:
     assert to_code({"kind": "Dense", f"a=1); {CALL}; (b": 2}, "layer").startswith("nn.Dense(**{")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interpreted")
 def test_a_program_runs_in_a_separate_process(tmp_path: Path) -> None:
     model = sequential("net")

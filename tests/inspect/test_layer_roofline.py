@@ -131,6 +131,7 @@ def test_a_profile_of_a_convolution_counts_its_windows() -> None:
     Profiled(model, 64).check_counts([2 * 2 * 64 * 10 * 10 * 64 * 27, 0, 3 * 2 * 64 * 6400 * 3])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 def test_a_small_step_is_compared_with_one_core() -> None:
     found = make_model(nn.Input((2,))).profile(batch_size=16, iterations=2)

@@ -44,6 +44,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(pages, gallery, scheme
     pages.check(page)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", NAMES[:-1])
 def test_figures_without_training_have_no_timeline_and_a_still_picture(page, name) -> None:
     figure = page.locator(f"#{name}")

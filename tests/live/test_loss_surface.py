@@ -80,6 +80,7 @@ def train(page, surface, rate):
     )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_path_and_surface_equal_numpy(trained, number) -> None:
     found = trained(number, 0.1)

@@ -560,6 +560,7 @@ def test_keys_in_a_network_choose_a_number(moons_page: Any) -> None:
     assert title.inner_text().startswith("W2[1, 1] = ")
 
 
+@pytest.mark.slow
 def test_pages_are_accessible_and_fit_on_a_phone(moons_page: Any, check_with_axe: Any, check_on_a_phone: Any) -> None:
     check_with_axe(moons_page)
     check_on_a_phone(moons_page)

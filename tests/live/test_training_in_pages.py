@@ -62,6 +62,7 @@ def short(moons, open_page, tmp_path_factory):
     return figures, open_page(path)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["moons", *SHORT])
 def test_losses_of_short_runs_are_those_of_python(short, name) -> None:
     figures, page = short

@@ -16,6 +16,7 @@ from pellucid.nn import losses as L
 from tests.nn.healthy_networks import HEALTHY, Made, regression_of_fractions
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
 def test_healthy_network_has_no_findings(make: Callable[[], Made]) -> None:
     assert len(HEALTHY) >= 40
@@ -129,6 +130,7 @@ RANGES: dict[str, set[str]] = {
 """What range checks report about healthy networks. All of it can happen, for extreme parameters."""
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
 def test_range_checks_of_healthy_networks_report_what_can_happen(make: Callable[[], Made]) -> None:
     nn.set_random_seed(0)

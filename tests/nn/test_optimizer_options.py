@@ -40,6 +40,7 @@ def test_a_notebook_shows_the_formula() -> None:
     assert "<math" in schedule._repr_html_()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("name", NAMED)
 def test_every_dtype_is_kept_and_every_step_is_finite(name: str, dtype: str) -> None:

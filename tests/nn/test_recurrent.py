@@ -83,6 +83,7 @@ def run_numpy_loop(layer: Any, x: Any, mask: Any = None, states: Any = None) -> 
     return np.stack(outputs, axis=1), states
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("mode", ["numpy", "xla"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers_agree_with_numpy_loops(rng: np.random.Generator, mode: str, kind: Any) -> None:

@@ -87,6 +87,7 @@ def test_names_are_found_in_the_code_of_chapters() -> None:
     assert "model" in index_glossary()[sequential]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "description"),
     [

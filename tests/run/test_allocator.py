@@ -55,6 +55,7 @@ def test_the_size_is_zero_if_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
     assert allocator.get_resident_bytes() == 0
 
 
+@pytest.mark.slow
 def test_trimming_returns_memory_to_the_system() -> None:
     if not allocator.keeps_memory():
         pytest.skip("the environment configures the allocator")

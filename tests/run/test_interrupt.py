@@ -82,7 +82,6 @@ def test_ctrl_c_before_the_first_step_leaves_an_empty_history(mode, monkeypatch)
 @pytest.fixture
 def no_garbage():
     """Disable garbage collection, during which Python swallows exceptions such as Ctrl-C."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

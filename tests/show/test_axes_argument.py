@@ -104,6 +104,7 @@ def is_drawn(ax: Axes) -> bool:
     return bool(ax.has_data() or ax.patches or any(panel.has_data() for panel in ax.child_axes))
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_picture_is_drawn_into_the_given_axes(name: str) -> None:
     figure, left, right = make_axes()
@@ -122,6 +123,7 @@ def test_without_axes_every_picture_is_a_new_figure() -> None:
     assert FIGURES["learning_curves"]() is not FIGURES["learning_curves"]()
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", PICTURES)
 def test_pictures_of_models_are_drawn_into_the_given_axes(
     name: str, model: pel.Sequential, monkeypatch: pytest.MonkeyPatch

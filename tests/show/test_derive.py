@@ -267,6 +267,7 @@ def recursion_limit(limit):
         sys.setrecursionlimit(before)
 
 
+@pytest.mark.slow
 def test_long_chains_are_derived():
     e = x = pel.vector("x", (3,), "float64")
     for _ in range(100):

@@ -46,6 +46,7 @@ def test_dense_layers_have_three_products() -> None:
     assert count_ops(nn.Dense(64), (32,))["matmul"] == 3 * (2 * BATCH * 32 * 64)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("layer", "multiplications"),
     [
@@ -103,6 +104,7 @@ def test_attention_counts_its_products() -> None:
     assert products < found["attention_weights"] < 2 * products
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("backward", [pytest.param(False, marks=pytest.mark.slow), True], ids=["forward", "both"])
 @pytest.mark.parametrize(
     ("layer", "shape", "tolerance"),

@@ -103,6 +103,7 @@ def shoot(page: Any, html: str, scheme: str) -> Any:
     return Image.open(io.BytesIO(content)).convert("RGB").getpixel((2, 2))
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_picture_follows_the_system(page: Any, picture: Picture, tmp_path: Path, scheme: str) -> None:
     path = tmp_path / "page.html"

@@ -151,6 +151,7 @@ def test_long_sums_name_their_largest_terms():
     assert len(written) < 600
 
 
+@pytest.mark.slow
 def test_very_deep_graphs_are_supported():
     e = pel.scalar("a")
     for _ in range(3000):

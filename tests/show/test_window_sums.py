@@ -74,6 +74,7 @@ def dilate(g: Array, steps: Any) -> Array:
     return result
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("x_shape", "w_shape", "settings"), CASES)
 def test_the_cross_correlation_in_the_text_is_the_gradient(x_shape: Any, w_shape: Any, settings: Any) -> None:
     _, (by_input, by_kernel), values = make_gradients(x_shape, w_shape, settings)
@@ -94,6 +95,7 @@ def test_the_cross_correlation_in_the_text_is_the_gradient(x_shape: Any, w_shape
     np.testing.assert_allclose(found, by_kernel.eval(values), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("x_shape", "w_shape", "settings"), CASES)
 def test_the_sums_over_windows_are_the_gradients(x_shape: Any, w_shape: Any, settings: Any) -> None:
     y, gradients, values = make_gradients(x_shape, w_shape, settings)

@@ -158,6 +158,7 @@ ARRAYS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("kind", ARRAYS)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_arrays_give_the_same_bits(kind: str, shuffle: bool, expected: dict[bool, Results]) -> None:
@@ -347,6 +348,7 @@ def test_one_number_per_sample_needs_no_second_axis() -> None:
         np.testing.assert_array_equal(model.predict(named), wanted)
 
 
+@pytest.mark.slow
 def test_several_target_columns() -> None:
     model = pel.Sequential([nn.Input((1,)), nn.Dense(2)])
     model.compile("sgd", "mse")

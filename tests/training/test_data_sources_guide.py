@@ -23,6 +23,7 @@ def run_example(example: str) -> None:
     assert printed.getvalue().splitlines() == promised
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if not PEERS.search(each)])
 def test_examples_of_core_packages(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # one example writes a file

@@ -142,6 +142,7 @@ def test_steps_lists_and_weights(model: pel.Sequential, start: list[np.ndarray],
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_several_inputs_by_name(file: Any) -> None:
     a, b = nn.Input((4,), name="a"), nn.Input((4,), name="b")
     made = pel.Model([a, b], nn.Dense(2, activation="softmax")(nn.Concatenate()([a, b])))

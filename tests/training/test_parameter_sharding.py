@@ -360,6 +360,7 @@ def test_what_cannot_be_divided_is_refused(settings: dict[str, Any], message: st
             call()
 
 
+@pytest.mark.slow
 def test_a_single_device_has_everything() -> None:
     x, y = data()
     results = [fit(make_small(0), x, y, batch_size=30, **placement) for placement in (SHARDED, {})]

@@ -8,6 +8,7 @@ from tests.nn.peers import store
 GOLDEN = store.load("fit")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("case", peers.CASES)
 def test_fit_agrees_with_keras(case: str) -> None:
     store.compare(peers.by_pellucid(case), GOLDEN[case])

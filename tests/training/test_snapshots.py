@@ -91,6 +91,7 @@ def test_changes_by_callbacks_are_reproduced() -> None:
     assert get_learning_rate(history.at(7)) == 0.005
 
 
+@pytest.mark.slow
 def test_a_branch_is_validated_on_the_same_stream() -> None:
     class Parts:
         def __iter__(self) -> Iterator[Any]:

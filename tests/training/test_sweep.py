@@ -74,6 +74,7 @@ def test_padded_units_have_no_effect():
     check_trials(found, [2], builder, epochs=4, batch_size=70)
 
 
+@pytest.mark.slow
 def test_dropout_depends_on_the_seed_and_penalties_on_their_strength():
     settings = {"hidden": 2, "dropout": 0.5, "strength": [0.01, 0.2], "seed": [0, 1]}
     found = pel.sweep(build, X, Y, **settings, epochs=3, batch_size=70)
@@ -82,6 +83,7 @@ def test_dropout_depends_on_the_seed_and_penalties_on_their_strength():
     assert batch_numbers(partial(build, dropout=0.5), hidden=[2, 3]) == [[0], [1]]  # draws depend on the shape
 
 
+@pytest.mark.slow
 def test_subsamples():
     rng = np.random.default_rng(0)
     rows = [rng.choice(70, 20, replace=False) for _ in range(3)] + [np.arange(10)]

@@ -446,6 +446,7 @@ RIGHT: list[tuple[str, str | Callable[..., Any]]] = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", list_names(RIGHT, WRONG))
 def test_answers_are_judged_and_the_wrong_term_is_named(name: str) -> None:
     quantity, reference, given = make_cases()[name]

@@ -117,6 +117,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", list_names(RIGHT, WRONG))
 def test_answers_are_judged_and_mistakes_named(name: str) -> None:
     check = functools.partial(pel.course.check, f"7.{name}")

@@ -117,6 +117,7 @@ def check_product(sizes, transposed, subtract, rng):
 LAYOUTS = [(False, False), (False, True), (True, False), (True, True)]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("transposed", LAYOUTS)
 def test_products_of_all_layouts_are_as_exact_as_in_float32(amx, rng, transposed):
     """The sizes leave parts of blocks, panels and pieces of the summed axis."""

@@ -91,9 +91,9 @@ NAMES = "abcdeijklmno"
 
 
 def test_products_of_all_layouts(calls: list[str], rng: np.random.Generator) -> None:
-    """Products of less than a tile, and of several tiles and panels, parts of which are left; all in one program."""
+    """Products of less than a tile, and of several tiles and panels, with a rest: half of the layouts in one program."""
     inputs, results, axes = [], [], []
-    for number, subscripts in enumerate(SUBSCRIPTS):
+    for number, subscripts in enumerate(SUBSCRIPTS[::2]):
         names = subscripts.split("->")[0].split(",")
         axes += names
         x, y = (pel.tensor(f"{name}{number}", shape=(None,) * len(a)) for name, a in zip("xy", names, strict=True))
@@ -104,12 +104,12 @@ def test_products_of_all_layouts(calls: list[str], rng: np.random.Generator) -> 
         known = dict(zip(NAMES, sizes, strict=True))
         arguments = [rng.normal(size=[known[a] for a in names]).astype("float32") for names in axes]
         calls.clear()
-        for number, (subscripts, found) in enumerate(zip(SUBSCRIPTS, f(*arguments), strict=True)):
+        for number, (subscripts, found) in enumerate(zip(SUBSCRIPTS[::2], f(*arguments), strict=True)):
             expected = np.einsum(subscripts, *arguments[2 * number : 2 * number + 2])
             assert found.dtype == "float32"
             tolerance = 2e-5 * max(1, np.abs(expected).max())
             np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance, err_msg=subscripts)
-        assert len(calls) >= len(SUBSCRIPTS) - len(LEFT_TO_XLA)  # axes of size 1 make one more a matrix product
+        assert len(calls) >= len(SUBSCRIPTS[::2]) - len(LEFT_TO_XLA)  # axes of size 1 make one more a matrix product
 
 
 @pytest.mark.slow

@@ -137,6 +137,7 @@ def test_convolutions_and_their_gradients(kernels, no_amx, name, shape, window, 
 FAST_WITH_AMX = ("few filters", "dilation of columns", "rows that end inside a tile", "1 x 1 with padding")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "shape", "window", "settings"),
     sample_cases([*CONVOLUTIONS[::8], *WHOLE_TILES], lambda name, *_: name in FAST_WITH_AMX),
@@ -192,6 +193,7 @@ FAST_POOLINGS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "shape", "settings", "dtype"),
     sample_cases(with_dtypes(POOLINGS), lambda *case: (case[0], case[-1]) in FAST_POOLINGS),

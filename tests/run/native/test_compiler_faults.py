@@ -72,6 +72,7 @@ SLOW = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", [pytest.param(f, marks=pytest.mark.slow) if f in SLOW else f for f in FAULTS])
 def test_xla_takes_over_with_one_warning(
     fault: str, by_xla: list[list[float]], fake_compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -43,6 +43,7 @@ def is_compiled_as_c(layers, shape, batch, monkeypatch):
     return decision.value.args[0]
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("layers", "shape", "batch", "expected"),
     [
