@@ -91,7 +91,7 @@ NAMES = "abcdeijklmno"
 
 
 def test_products_of_all_layouts(calls: list[str], rng: np.random.Generator) -> None:
-    """Products of less than a tile, and of several tiles and panels, with a rest: half of the layouts in one program."""
+    """Products of less than a tile, and of several tiles and panels with a rest: half of the layouts in one program."""
     inputs, results, axes = [], [], []
     for number, subscripts in enumerate(SUBSCRIPTS[::2]):
         names = subscripts.split("->")[0].split(",")
