@@ -75,6 +75,11 @@ def time_reference_work() -> float:
     return min(work() for _ in range(3))
 
 
+def get_crowding() -> float:
+    """Return the processes that want to run for each core: those that share one take more processor time."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 1.0
+
+
 class SharedWork:
     """Context manager that adds up the processor seconds of work that is done once for many tests."""
 
@@ -203,7 +208,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def check_limit(report: pytest.TestReport, seconds: float, *, may_repeat: bool) -> None:
     """Fail a test that takes too long, unless the machine is as much slower at the moment."""
-    slowness = max(1.0, time_reference_work() / REFERENCE_SECONDS)
+    slowness = max(1.0, time_reference_work() / REFERENCE_SECONDS, get_crowding())
     if seconds <= LIMIT * slowness:
         return
     report.outcome = "failed"

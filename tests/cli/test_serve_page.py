@@ -148,6 +148,7 @@ def check(tab: Tab, scheme: str, size: str) -> None:
     assert tab.page.evaluate(FIND_CUT_OFF) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "size"), SCHEMES)
 def test_axe_finds_nothing_serious_in_the_prediction_of_a_row(tab: Tab, scheme: str, size: str) -> None:
     page = tab.open("rows")
@@ -157,7 +158,6 @@ def test_axe_finds_nothing_serious_in_the_prediction_of_a_row(tab: Tab, scheme: 
     check(tab, scheme, size)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "size"), SCHEMES)
 def test_axe_finds_nothing_serious_in_predictions_of_images(tab: Tab, trained: Path, scheme: str, size: str) -> None:
     page = tab.open("images")

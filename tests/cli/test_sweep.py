@@ -141,6 +141,7 @@ def get_settings(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> Setti
     return found[0]
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_continues_with_the_next_rung(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, rungs = get_settings(SWEEP, monkeypatch), []
     assert (settings.sweep, settings.epochs) == (["learning_rate=0.0001,0.003,0.02", "units=4,16"], 8)

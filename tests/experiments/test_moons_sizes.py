@@ -6,6 +6,7 @@ from pellucid.experiments.moons_sizes import moons_sizes
 from pellucid.experiments.runner import run_experiment
 
 
+@pytest.mark.slow
 def test_three_units_are_more_accurate_than_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
@@ -33,7 +34,6 @@ def test_more_units_fit_the_training_set_better(tmp_path: Path, drawn_pictures: 
     assert record.result.label == "best held-out accuracy, with 3 units"
 
 
-@pytest.mark.slow
 def test_a_single_size_is_a_run(tmp_path: Path) -> None:
     record, _ = run_experiment(moons_sizes, {"sizes": (3,), "passes": 1, "points": 20}, tmp_path)
     assert record.measures["last_loss"][3] > 0.068947

@@ -84,8 +84,7 @@ def test_jacobian_matches_jax(formula: Any, by_numpy: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("formula", [mlp, soft, loop, conv])
+@pytest.mark.parametrize("formula", [mlp, soft, *(pytest.param(f, marks=pytest.mark.slow) for f in (loop, conv))])
 def test_hessian_and_its_product_with_a_vector_match_jax(formula: Any) -> None:
     y, x, w = build(formula)
     cost = (y**3).sum()

@@ -206,7 +206,7 @@ def test_the_best_line_is_found_for_every_truth_table() -> None:
     assert {tuple(t) for t in tables if count_best(t) == 3} == {(0, 1, 1, 0), (1, 0, 0, 1)}
 
 
-def test_inputs_and_weights_change_by_keyboard_and_pointer(course) -> None:
+def test_inputs_change_by_keyboard_and_pointer(course) -> None:
     course.set(x1=0.5, x2=0.5, w1=1, w2=1, b=0, activation=2, task=0)
     plane = course.neuron.locator(".neuron-plane canvas").last
     plane.focus()
@@ -216,6 +216,10 @@ def test_inputs_and_weights_change_by_keyboard_and_pointer(course) -> None:
     box = plane.bounding_box()
     course.page.mouse.click(box["x"] + 46 + (box["width"] - 54) / 2, box["y"] + 8 + (box["height"] - 44) / 2)
     assert (course.state()["x1"], course.state()["x2"]) == (0, 0)
+
+
+def test_a_weight_is_dragged(course) -> None:
+    course.set(w2=1)
     weight = find_box(course.neuron.locator(".neuron .weight", has_text="w2"))
     course.page.mouse.move(weight["x"] + 20, weight["y"] + 12)
     course.page.mouse.down()

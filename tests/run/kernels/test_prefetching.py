@@ -134,6 +134,7 @@ def test_prefetched_kernels_give_the_same_bits(training, monkeypatch):
     assert fit(make_mixed).history["loss"] == training[0]
 
 
+@slow
 def test_xla_computes_an_op_whose_prefetched_kernel_cannot_be_compiled(training, kernels, monkeypatch):
     emit = pooling_programs.emit_max_pool
     monkeypatch.setattr(ffi, "emit_max_pool", lambda spec: emit(spec) + "\nthis is not C")

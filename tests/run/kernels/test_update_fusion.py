@@ -34,7 +34,7 @@ def train(names, dtype, mode, steps=4):
     return [*history, *(W.get_value() for W in variables)]
 
 
-FAST = ["Adam", "Adamax", "Ftrl"]
+FAST = ["Adam", "Ftrl"]
 
 
 @pytest.mark.parametrize("names", [FAST, pytest.param(sorted({*OPTIMIZERS} - {*FAST}), marks=pytest.mark.slow)])
