@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,8 +101,12 @@ def main() -> int:
     table = [m for m in read_table() if not chosen.names or m.name in chosen.names]
     missed = []
     for mutation in table:
-        noticed, _ = find_failures(mutation, () if chosen.suite else mutation.tests, 2 if chosen.suite else 0)
-        print(f"{'noticed' if noticed else 'MISSED '}  {mutation.area:18} {mutation.name}", flush=True)
+        noticed, output = find_failures(mutation, () if chosen.suite else mutation.tests, 2 if chosen.suite else 0)
+        by = re.search(r"^(?:FAILED|ERROR) ([^ \[]+)", output, re.MULTILINE)
+        print(
+            f"{'noticed' if noticed else 'MISSED '}  {mutation.area:18} {mutation.name}  {by[1] if by else ''}",
+            flush=True,
+        )
         missed += [] if noticed else [mutation]
     print(f"\n{len(table) - len(missed)} of {len(table)} mutations are noticed.")
     for mutation in missed:
