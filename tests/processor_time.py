@@ -1,10 +1,10 @@
 """Pytest plugin: a limit on the processor time of each test, and the sum of all tests.
 
-A test fails if it takes more than `LIMIT` seconds of processor time twice, its threads and processes included: one that
-does is run again, because the same work takes up to twice as long late in a large process or beside other work. More
-than `CERTAIN` seconds are enough to fail at once. Fixtures that tests share and first imports of modules do not count,
-nor do tests with the marker ``slow``. Processor time is measured, not wall time, which depends on what else the machine
-does.
+A test that takes more than `LIMIT` seconds of processor time is run again, and fails if it takes more again, because
+the same work takes up to twice as long late in a large process or next to other programs. Above `CERTAIN` seconds it
+fails at once. The time includes threads, finished child processes and the browser. Fixtures that tests share and first
+imports of modules do not count, nor do tests with the marker ``slow``. Wall time is not measured, because it depends on
+the other programs of the machine.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def time_reference_work() -> float:
 
 
 def get_crowding() -> float:
-    """Return the processes that want to run for each core: those that share one take more processor time."""
+    """Return the load average per core: processes that share a core and its caches take more processor time."""
     return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 1.0
 
 
@@ -111,7 +111,7 @@ STARTED: pytest.StashKey[tuple[float, float, bool]] = pytest.StashKey()
 """At the start of a test: all processor seconds, those of shared work, and whether JAX is imported."""
 
 BROWSER = "browser"
-"""Fixture whose processes outlive a test. Reading their time takes milliseconds, so only its tests do."""
+"""Fixture whose processes outlive tests. Reading their time takes milliseconds, so it is read for its tests only."""
 
 IS_SECOND: pytest.StashKey[bool] = pytest.StashKey()
 """Set when a test that took too long is run again."""
@@ -165,9 +165,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
     if any(report.longrepr is TOO_LONG for report in reports):
-        item._initrequest()  # type: ignore[attr-defined]  # the fixtures of a function are set up once for each request
+        seconds = item.stash[SECONDS]
+        item._initrequest()  # type: ignore[attr-defined]  # a request sets up the fixtures of a function once
         item.stash[IS_SECOND] = True
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        note = f"The first run passed, but took {seconds:.2f} s of processor time, so the test was run again."
+        for report in reports:
+            report.sections.append(("second run", note))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

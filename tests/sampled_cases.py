@@ -8,17 +8,23 @@ from typing import Any
 
 import pytest
 
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark cases of tests with the marker ``sample(n)`` slow, except each n-th."""
+    """Mark the cases of tests with the marker ``sample(n)`` slow, except the first and about one in n of the others."""
     numbers = Counter[str]()
     for item in items:
-        if (marker := item.get_closest_marker("sample")) is not None:
-            name = item.nodeid.partition("[")[0]
-            if numbers[name] % marker.args[0]:
-                item.add_marker(pytest.mark.slow)
-            numbers[name] += 1
+        marker = item.get_closest_marker("sample")
+        if marker is None or item.get_closest_marker("slow") is not None:
+            continue
+        name = item.nodeid.partition("[")[0]
+        # Each second case would always have the same of two dtypes. Multiples of the golden ratio are spread evenly
+        # between whole numbers and have no period.
+        if numbers[name] * GOLDEN_RATIO % 1 >= 1 / marker.args[0]:
+            item.add_marker(pytest.mark.slow)
+        numbers[name] += 1
 
 
 def sample_cases(cases: Iterable[tuple[Any, ...]], is_fast: Callable[..., bool]) -> list[Any]:

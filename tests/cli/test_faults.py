@@ -293,7 +293,6 @@ def test_a_full_disk_leaves_no_damaged_file(
         assert main(["resume", "run", "--quiet"]) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status", "exit_status"),
     [

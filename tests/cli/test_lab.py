@@ -84,7 +84,6 @@ def test_messages(words: list[str], status: int, message: str, capsys: Output) -
     assert not list(Path().glob("*.html"))
 
 
-@pytest.mark.slow
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     def fail(*args: object, **options: object) -> bytes:
         raise MissingCompilerError("There is no compiler", "Install one: pip install 'pellucid[web]'")

@@ -101,7 +101,6 @@ def check_adding_program(run, *sizes: str) -> None:  # type: ignore[no-untyped-d
     assert lines[1] == "(None, 3, 2)"
 
 
-@pytest.mark.slow
 def test_a_recurrent_network(run) -> None:  # type: ignore[no-untyped-def]
     check_adding_program(run, "3", "60", "36")
 

@@ -114,7 +114,6 @@ LSTM_NAMES = [
 ]
 
 
-@pytest.mark.slow
 def test_lstm_learns(run: Any) -> None:
     found = run("tensorflow_lstm", "25", "4")
     assert found["test_loss"] < 0.5 * found["losses"][0]

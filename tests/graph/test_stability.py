@@ -249,7 +249,7 @@ def test_the_table_has_many_rows_without_duplicates() -> None:
     assert len({row.formula for row in CASES}) == len(CASES)
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("dtype", "run", "step"),
     [

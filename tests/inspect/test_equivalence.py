@@ -38,7 +38,6 @@ PAIRS = [
 ]
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "level"), PAIRS)
 @pytest.mark.usefixtures("interpreted")
 def test_networks_agree_with_their_exported_source(name: str, level: str) -> None:

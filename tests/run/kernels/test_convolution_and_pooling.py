@@ -193,7 +193,6 @@ FAST_POOLINGS = {
 }
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "shape", "settings", "dtype"),
     sample_cases(with_dtypes(POOLINGS), lambda *case: (case[0], case[-1]) in FAST_POOLINGS),

@@ -58,7 +58,6 @@ FAST = [((7, 15, 9), "float64"), ((300, 29, 19), "float32")]
 """Parts of tiles and panels, and more samples than are summed at a time."""
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("sizes", "dtype"),
     sample_cases(itertools.product(SIZES, ("float32", "float64")), lambda *case: case in FAST),
@@ -152,7 +151,7 @@ def test_members_of_a_batch_have_their_own_weights(unit, all_sizes, specs, rng):
         assert_close([history[:, number], members.get_value()[number]], [alone, w.get_value()])
 
 
-@pytest.mark.slow
+@slow
 def test_a_tall_operand_is_packed_in_batches_with_the_same_bits(amx, rng, monkeypatch):
     left, right = (jax().numpy.asarray(rng.normal(size=s).astype("float32")) for s in ((30, 700), (30, 40)))
     arguments = left, right, (True, False), True
@@ -181,7 +180,7 @@ def test_vector_registers_compute_products_of_all_layouts(no_amx, rng, transpose
     check_products([(5, 3, 2), (7, 17, 16), (7, 17, 17), (301, 131, 19)], transposed, "float32", rng)
 
 
-@pytest.mark.slow
+@slow
 def test_vector_registers_compute_tiles_of_several_vectors(no_amx, rng):
     check_products([(13, 20, 70), (300, 7, 530)], (False, False), "float32", rng)
     check_products([(13, 20, 70)], (True, False), "float64", rng)

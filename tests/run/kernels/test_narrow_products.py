@@ -51,7 +51,6 @@ def check_products(specs, rng, sizes, columns, dtype, transposed, gathered):
     assert [(s.transposed, s.gathered, s.columns) for s in specs] == [(transposed, gathered, columns)] * len(sizes)
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("columns", "dtype", "transposed", "gathered"),
     [
@@ -140,7 +139,6 @@ def fit_regression(layers, samples):
     return [*losses, float(model.predict(x, verbose=0).sum())]
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("layers", "gathered", "samples"),
     [

@@ -181,8 +181,8 @@ def make_convolution():
     return inputs, nn.GlobalAveragePooling2D()(nn.Conv2D(8, 3, activation="relu")(inputs))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("make", [make_convolution, pytest.param(lambda: make_resnet(1), marks=slow)])
+@slow
+@pytest.mark.parametrize("make", [make_convolution, lambda: make_resnet(1)])
 def test_the_smaller_last_batch_needs_one_more_program_and_no_kernel(kernels, monkeypatch, make):
     monkeypatch.setenv("PELLUCID_NATIVE", "0")
     with collect_programs() as programs:

@@ -78,7 +78,6 @@ FAST = {(0, True), (1, False), (2, False), (7, True), (10, False), (11, False)}
 """Positions of layers that `make test` runs, with a mask or without one: most options, each kind and each dtype."""
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("kind", "options", "masked", "dtype"),
     [
@@ -166,7 +165,7 @@ def test_bits_of_a_sample_do_not_depend_on_the_batch(rng):
     assert all((f(value[:n]) == whole[:n]).all() for n in (2, 5, 16))
 
 
-@pytest.mark.slow
+@slow
 def test_the_gradient_of_the_weights_is_one_product_after_the_loop(kernels, rng):
     compare_with_numpy(nn.LSTM(UNITS, return_sequences=True), (4, 5, 3), "float32", rng)
     assert (5, 4, 4 * UNITS) in kernels[-1][1]  # the gradients of the gates

@@ -155,8 +155,8 @@ def test_two_normalizations_of_one_gradient_share_a_pass(kernels, rng):
     assert kernels == [2, 2, 3]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("activation", [lambda y: y, pytest.param(pel.tanh, marks=slow)], ids=["none", "tanh"])
+@slow
+@pytest.mark.parametrize("activation", [lambda y: y, pel.tanh], ids=["none", "tanh"])
 def test_second_derivatives(kernels, rng, activation):
     x = pel.matrix("x", shape=("n", 12))
     y = activation(nn.BatchNormalization(name="bn")(x))

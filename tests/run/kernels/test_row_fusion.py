@@ -61,7 +61,6 @@ NORMALIZATIONS = {
 SHAPES = [((3, 5), "float32"), ((1, 7, 33), "float64"), ((2, 3, 5, 64), "float32"), ((70, 130), "float32")]
 
 
-@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("name", "shapes"),
     [

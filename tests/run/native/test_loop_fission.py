@@ -60,7 +60,6 @@ ACTIVATIONS = {
 FAST = [("tanh", "float32", 100), ("softmax", "float64", 100), ("gelu", "float32", 100)]
 
 
-@pytest.mark.sample(2)
 @needs_compiler
 @pytest.mark.parametrize(
     ("name", "dtype", "rows"),
