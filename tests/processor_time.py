@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from _pytest.doctest import DoctestItem
 from _pytest.runner import runtestprotocol
 
 LIMIT = float(os.environ.get("PELLUCID_TEST_LIMIT", "0.5"))
@@ -163,11 +164,14 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run a test, and again if it passed but took more than the limit."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    names = dict(item.dtest.globs) if isinstance(item, DoctestItem) else {}
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
     if any(report.longrepr is TOO_LONG for report in reports):
         seconds = item.stash[SECONDS]
         item._initrequest()  # type: ignore[attr-defined]  # a request sets up the fixtures of a function once
         item.stash[IS_SECOND] = True
+        if isinstance(item, DoctestItem):  # doctest has cleared the names of the module
+            item.dtest.globs.update(names)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         note = f"The first run passed, but took {seconds:.2f} s of processor time, so the test was run again."
         for report in reports:
