@@ -29,6 +29,9 @@ LIMIT = float(os.environ.get("PELLUCID_TEST_LIMIT", "0.5"))
 CERTAIN = 3 * LIMIT
 """Seconds above which the first run is enough."""
 
+NOISE = 1.2
+"""How many times as long the same test takes on the same machine: two runs of the suite in turn took 422 s and 480 s."""
+
 REFERENCE_SECONDS = 0.0105
 """Seconds of `time_reference_work` on the reference machine: a core of an AMD EPYC with nothing else to do."""
 
@@ -216,7 +219,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def check_limit(report: pytest.TestReport, seconds: float, *, may_repeat: bool) -> None:
     """Fail a test that takes too long, unless the machine is as much slower at the moment."""
-    slowness = max(1.0, time_reference_work() / REFERENCE_SECONDS, get_crowding())
+    slowness = NOISE * max(1.0, time_reference_work() / REFERENCE_SECONDS, get_crowding())
     if seconds <= LIMIT * slowness:
         return
     report.outcome = "failed"

@@ -293,11 +293,12 @@ def test_a_full_disk_leaves_no_damaged_file(
         assert main(["resume", "run", "--quiet"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status", "exit_status"),
     [
         (OSError(errno.ENOSPC, "cannot be written: the disk is full", "report.html"), "failed", 1),
-        pytest.param(KeyboardInterrupt(), "interrupted", 130, marks=pytest.mark.slow),
+        (KeyboardInterrupt(), "interrupted", 130),
     ],
 )
 def test_a_run_whose_report_is_missing_is_not_finished(
