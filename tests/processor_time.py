@@ -30,7 +30,7 @@ CERTAIN = 3 * LIMIT
 """Seconds above which the first run is enough."""
 
 NOISE = 1.2
-"""How many times as long the same test takes on the same machine: two runs of the suite in turn took 422 s and 480 s."""
+"""How many times as long the same test may take at another time: two runs of the suite in turn took 422 s and 480 s."""
 
 REFERENCE_SECONDS = 0.0105
 """Seconds of `time_reference_work` on the reference machine: a core of an AMD EPYC with nothing else to do."""
