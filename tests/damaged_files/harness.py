@@ -120,10 +120,14 @@ class Reader:
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether a reader failed only because of the limit of the worker."""
+    """Whether a reader failed only because of the limit of the worker.
+
+    Arrow asks for all memory that a compressed buffer declares, and uses none of it before it has decompressed the
+    buffer. So its failure to allocate is no exhaustion; `MAX_GROWTH` limits what it really uses.
+    """
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error is not None and type(error).__name__ != "ArrowMemoryError"
 
 
 def check_message(message: str, path: str, content: bytes) -> str:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 import pellucid as pel
 from pellucid import nn
 from pellucid.graph.serialization import GraphReader, GraphWriter
+from pellucid.graph.types import parse_dim
 from pellucid.model.object_config import layer_to_config, to_code
 from pellucid.saving.objects import ObjectReader, ObjectWriter
 from pellucid.show.latex_names import COMMANDS, name_to_latex
@@ -111,10 +112,16 @@ def functional(name: str) -> Any:
     return model
 
 
+def is_formula(size: str) -> bool:
+    return parse_dim(size) is not None and not size.isidentifier()
+
+
 def function(name: str) -> Any:
-    x = pel.tensor(name, (name, f"{name}2", 2))
+    # A formula, such as "A-2", is not the name of a size.
+    rows, columns = (f"{PLAIN if is_formula(name + end) else name}{end}" for end in ("", "2"))
+    x = pel.tensor(name, (rows, columns, 2))
     w = pel.shared([1.0, 2.0], name)
-    h = pel.named(name if name.strip() else PLAIN, pel.tanh(pel.reshape(x * w, (name, f"{name}2", 2, 1))))
+    h = pel.named(name if name.strip() else PLAIN, pel.tanh(pel.reshape(x * w, (rows, columns, 2, 1))))
     y = pel.scan(lambda h, a: h + a, pel.transpose(h, (1, 0, 2, 3)), h[:, 0])
     return pel.function(
         [x], {name: h.sum(axis=0).max(), "y": y[-1].mean()}, updates={w: w - 0.1 * h.sum()}, mode="numpy"
