@@ -70,8 +70,8 @@ smoke: $(INSTALLED_DEV)
 	$(BIN)/pytest tests/test_tiny.py tests/test_package.py tests/test_optional_packages.py tests/model tests/saving \
 	  tests/data tests/cli/test_train.py
 
-# Tests of every package that start no process, no browser and no compiler. Without compiled C, networks take longer
-# than the limit that they have in `make test`.
+# Tests of every package that start no process, no browser and no compiler. Networks take longer without compiled C, so
+# the limit of a test is twice that of `make test`.
 quick: $(INSTALLED_DEV)
 	PELLUCID_TEST_LIMIT=1 $(BIN)/pytest --no-processes @tests/quick.txt
 

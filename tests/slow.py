@@ -42,7 +42,7 @@ ALSO = {"graph": ["tests/graph/test_stability.py"], "nn": ["tests/nn/test_every_
 
 def run_part(part: str) -> bool:
     """Run the slow tests of a part, and return whether they passed."""
-    # Optimization takes fast tests longer than the limit that they have without it.
+    # The fast tests of `ALSO` take longer with optimized code, so their limit is higher.
     environment = {**os.environ, "CC": "", "XLA_FLAGS": "", "PELLUCID_TEST_LIMIT": "30"}
     arguments = [["-m", "slow", "--timeout=1800", *PARTS[part]], ALSO.get(part)]
     commands = [[sys.executable, "-m", "pytest", "-q", "-rfE", *each] for each in arguments if each]

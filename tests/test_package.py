@@ -124,11 +124,13 @@ def parse_source(path: Path) -> ast.Module:
 def parsed() -> Iterator[None]:
     """Parse all sources once, which takes seconds, and forget them: they would slow down garbage collection."""
     gc.disable()  # it would visit the million nodes of the trees again and again
-    for path in list_sources():
-        parse_source(path)
-    yield
-    parse_source.cache_clear()
-    gc.enable()
+    try:
+        for path in list_sources():
+            parse_source(path)
+        yield
+    finally:
+        parse_source.cache_clear()
+        gc.enable()
 
 
 def resolve_base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:

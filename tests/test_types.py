@@ -86,7 +86,7 @@ def test_type_checkers_accept_the_program_and_find_every_misspelling(check, tmp_
 def test_most_symbols_have_known_types(tmp_path):
     """Pyright looks for a package among installed ones, so an environment has a copy of the source.
 
-    It counts internal modules too, because their names have no underscore.
+    It counts internal modules too, because their names have no underscore: it finds 0.879.
     """
     venv.create(tmp_path / "env", with_pip=False)
     (site,) = (tmp_path / "env" / "lib").glob("python*/site-packages")

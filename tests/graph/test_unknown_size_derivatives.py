@@ -55,7 +55,7 @@ def check_second_derivative(case: Case, sizes: str) -> None:
     for a, b in zip(found, expected, strict=True):
         assert np.shape(a) == np.shape(b)
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
-    step = 3e-6  # at 1e-5, the third derivative of `compound_minus_one` is seen in the fifth digit
+    step = 3e-6  # with 1e-5, differences of `compound_minus_one` are wrong in the fifth digit
     ahead, behind = ({**values, **{w: values[w] + s * v for w, v in vectors.items()}} for s in (step, -step))
     for product, a, b in zip(
         found[len(gradients) :], evaluate(np, gradients, ahead), evaluate(np, gradients, behind), strict=True

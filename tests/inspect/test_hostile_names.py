@@ -112,16 +112,13 @@ def functional(name: str) -> Any:
     return model
 
 
-def is_formula(size: str) -> bool:
-    return parse_dim(size) is not None and not size.isidentifier()
-
-
 def function(name: str) -> Any:
-    # A formula, such as "A-2", is not the name of a size.
-    rows, columns = (f"{PLAIN if is_formula(name + end) else name}{end}" for end in ("", "2"))
-    x = pel.tensor(name, (rows, columns, 2))
+    sizes = [name, f"{name}2"]
+    if any(parse_dim(size) is not None and not size.isidentifier() for size in sizes):
+        sizes = [PLAIN, f"{PLAIN}2"]  # the text is a formula, such as "A-2", and no name
+    x = pel.tensor(name, (*sizes, 2))
     w = pel.shared([1.0, 2.0], name)
-    h = pel.named(name if name.strip() else PLAIN, pel.tanh(pel.reshape(x * w, (rows, columns, 2, 1))))
+    h = pel.named(name if name.strip() else PLAIN, pel.tanh(pel.reshape(x * w, (*sizes, 2, 1))))
     y = pel.scan(lambda h, a: h + a, pel.transpose(h, (1, 0, 2, 3)), h[:, 0])
     return pel.function(
         [x], {name: h.sum(axis=0).max(), "y": y[-1].mean()}, updates={w: w - 0.1 * h.sum()}, mode="numpy"
