@@ -24,7 +24,7 @@ INSTALLED_COURSE := $(VENV)/.installed-course
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: tour course docs wheel release check-wheel test quick lowest smoke slow peers processors bench lint format stubs runtime check-runtime clean
+.PHONY: tour course docs wheel release check-wheel test all-tests quick lowest smoke slow peers processors bench lint style types format stubs runtime check-runtime clean
 
 tour: $(INSTALLED)
 	$(BIN)/pellucid tour
@@ -41,7 +41,11 @@ wheel: $(INSTALLED_COURSE)
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
-test: lint
+# Tests wait for processes and pages a fifth of the time, so types are checked meanwhile.
+test: style
+	$(MAKE) --no-print-directory --jobs=2 types all-tests
+
+all-tests: $(INSTALLED_DEV)
 	$(BIN)/pytest
 
 release: wheel
@@ -98,9 +102,13 @@ bench: $(INSTALLED_DEV)
 	$(INSTALL) ".[dev,bench]"
 	$(BIN)/python benchmarks/bench.py --out bench
 
-lint: $(INSTALLED_DEV)
+lint: style types
+
+style: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+
+types: $(INSTALLED_DEV)
 	$(BIN)/mypy
 
 format: $(INSTALLED_DEV)
