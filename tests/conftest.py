@@ -22,6 +22,8 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.graph import source_location
 from pellucid.nn.optimizers import SGD
+from pellucid.run import function
+from pellucid.run.interpreter import NumpyProgram
 
 Data = tuple[np.ndarray, np.ndarray]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -65,6 +67,18 @@ def compile_once(program_cache: Path) -> Iterator[None]:
     """Load programs that another test, or another process of it, has compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PELLUCID_CACHE", str(program_cache))
+        yield
+
+
+@pytest.fixture(scope="module")
+def interpret_functions() -> Iterator[None]:
+    """Let NumPy interpret functions, in modules that test what comes before and after a few steps.
+
+    Compilation would take most of the time. `make slow`, which sets no flags for fast compilation, compiles them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ["XLA_FLAGS"]:
+            patch.setitem(function.MODES, "auto", NumpyProgram)
         yield
 
 

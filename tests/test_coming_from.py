@@ -146,14 +146,14 @@ def compare_columns(page: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.stem)
-def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+def compared(
+    interpret_functions: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, Any]]:
     """A page, and the variables that pellucid's columns have computed when the page compares them."""
     names: dict[str, Any] = {}
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("page"))
-        for switch in ("PELLUCID_KERNELS", "PELLUCID_NATIVE"):
-            patch.setenv(switch, "0")  # compiling C takes longer than these few steps
         pel.nn.set_random_seed(0)
         for number, pair in enumerate(read_page(request.param.read_text("utf-8"))):
             run_right(request.param, pair, names)

@@ -16,6 +16,8 @@ from pellucid.experiments.runner import RunContext
 from pellucid.experiments.user_data.fit import save_network, save_settings
 from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
 from pellucid.experiments.user_data.settings import Settings
+from pellucid.run import function
+from pellucid.run.native.program import AutoProgram
 from pellucid.training.callbacks.history import History
 
 
@@ -89,6 +91,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, program_cache: Path) -> Pa
     table = ["train", "flats.csv", "--model", "linear", *QUICK]
     with pytest.MonkeyPatch.context() as here:
         here.chdir(place)
+        here.setitem(function.MODES, "auto", AutoProgram)  # also if the first test that asks is interpreted
         here.setenv("PELLUCID_CACHE", str(program_cache))
         here.setattr(Figure, "savefig", inspect.unwrap(Figure.savefig))
         assert main([*table, "--epochs", "6", "--out", "runs/1"]) == 0
@@ -120,6 +123,7 @@ def arrays(trained: Path) -> str:
     x = np.random.default_rng(0).normal(size=(60, 2))
     with pytest.MonkeyPatch.context() as here:
         here.chdir(trained)
+        here.setitem(function.MODES, "auto", AutoProgram)
         np.savez("line.npz", x=x, y=100 + 10 * x[:, 0])
         np.savez("asked.npz", x=x[:3])
         assert main(["train", "line.npz", "--model", "linear", "--epochs", "4", "--quiet", "--out", "on-arrays"]) == 0

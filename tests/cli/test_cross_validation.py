@@ -26,7 +26,7 @@ WORDS = ["train", "signs.npz", "--model", "linear", "--folds", "3", "--epochs", 
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(interpret_functions: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two data sets, and an uninterrupted run on the first."""
     place = tmp_path_factory.mktemp("folds")
     rng = np.random.default_rng(0)

@@ -11,6 +11,8 @@ from PIL import Image
 import pellucid as pel
 from pellucid.cli import main
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Output = pytest.CaptureFixture[str]
 
 

@@ -54,7 +54,7 @@ def fit(settings: Settings, folder: Path) -> float:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(interpret_functions: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs: of three clusters, of a table, and of images. Their networks are not trained."""
     place = tmp_path_factory.mktemp("place")
     write_flats(place / "flats.csv")

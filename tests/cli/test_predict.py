@@ -25,7 +25,7 @@ def images(folder: Path, name: str, low: int, count: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(interpret_functions: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three runs: on images, on rows of a table and on arrays."""
     place = tmp_path_factory.mktemp("answers")
     for name, low in (("dark", 0), ("light", 150)):

@@ -44,7 +44,7 @@ def write_table(file: str, rare: int, frequent: int, shift: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(interpret_functions: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two tables, and a run with class weights and a threshold on the second."""
     place = tmp_path_factory.mktemp("rare")
     with pytest.MonkeyPatch.context() as here:

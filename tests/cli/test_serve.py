@@ -32,6 +32,8 @@ from pellucid.experiments.user_data.settings import Settings
 from tests.cli.conftest import save_untrained
 from tests.cli.running_server import FLAT, JSON, TOKEN, Running, multipart, run_server
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Output = pytest.CaptureFixture[str]
 
 

@@ -65,7 +65,7 @@ def write_flats(path: Path, count: int = 160) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(interpret_functions: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a table and two runs: a linear network, and a graph with two outputs."""
     place = tmp_path_factory.mktemp("targets")
     write_flats(place / "flats.csv")

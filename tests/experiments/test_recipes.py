@@ -19,6 +19,8 @@ from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, resolve_setti
 from pellucid.experiments.user_data.settings import Settings
 from pellucid.training.callbacks.history import History
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 CLASSES = ("low", "middle", "high")
 
 

@@ -11,6 +11,8 @@ from pellucid import nn
 from pellucid.inspect.attribution import Scorer, find_training_mean, integrated_gradients, occlude
 from pellucid.model.errors import ModelError
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 
 def make(layers: Sequence[Any]) -> pel.Sequential:
     nn.set_random_seed(2)

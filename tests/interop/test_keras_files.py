@@ -24,6 +24,8 @@ from pellucid.nn.optimizers import Optimizer
 from tests.interop.keras_architectures import ARCHITECTURES, GOLDEN, randomize
 from tests.nn.layer_rows import LAYERS, Row, make_data
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 pytest.importorskip("h5py")
 IDENTITY = SimpleNamespace(init=lambda params: (), update=lambda g, state, params: (g, state))
 """Gradient transformation of optax, which no file can hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def pages() -> Texts:
 
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory: pytest.TempPathFactory, pages: Texts, docstrings: Texts) -> list[str]:
-    return find_markup_faults(tmp_path_factory.mktemp("site"), pages, docstrings)
+    gc.disable()  # it would visit the nodes of all pages again and again
+    try:
+        return find_markup_faults(tmp_path_factory.mktemp("site"), pages, docstrings)
+    finally:
+        gc.enable()
 
 
 def test_docstrings_chapters_and_guides_have_no_faults(faults: list[str]) -> None:

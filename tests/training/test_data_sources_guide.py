@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 GUIDE = Path(__file__).parents[2] / "src" / "pellucid" / "guides" / "data_sources.md"
 PREAMBLE, *EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
 PEERS = re.compile(r"^(?:import|from) (pandas|polars|torch|tensorflow|datasets)\b", re.MULTILINE)
