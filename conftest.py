@@ -4,14 +4,19 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from _pytest.doctest import DoctestModule
+from _pytest.doctest import DoctestItem, DoctestModule
 from hypothesis.internal.conjecture import providers
+
+import pellucid as pel
+from pellucid.graph.op import OPS
+from pellucid.graph.operators import FUNCTIONS
 
 # Without bytecode, each process of the tests compiles all modules again, and rewrites the assertions of all tests.
 sys.dont_write_bytecode = False
@@ -93,23 +98,24 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
-@pytest.fixture(autouse=True)
-def _examples_see_pellucid(
-    request: pytest.FixtureRequest,
-    doctest_namespace: dict[str, Any],
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[None]:
-    """Run docstring examples with `np` and `pel`, in an empty folder; remove the ops that they define."""
-    if not isinstance(request.node, pytest.DoctestItem):
-        yield
-        return
-    import pellucid as pel
-    from pellucid.graph.operators import FUNCTIONS
+# These are hooks, because fixtures that all tests have take three seconds of the run.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Remove the ops that a test defines, because other tests compute all ops."""
+    before = set(OPS), set(FUNCTIONS)
+    try:
+        return (yield)
+    finally:
+        for registry, names in zip((OPS, FUNCTIONS), before, strict=True):
+            for name in registry.keys() - names:
+                del registry[name]
 
-    doctest_namespace.update(np=np, pel=pel)
-    monkeypatch.chdir(tmp_path_factory.mktemp("example"))
-    before = set(FUNCTIONS)
-    yield
-    for name in set(FUNCTIONS) - before:
-        del FUNCTIONS[name]
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Run docstring examples with `np` and `pel`, in an empty folder."""
+    if not isinstance(item, DoctestItem):
+        return (yield)
+    item.dtest.globs.update(np=np, pel=pel)
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        return (yield)

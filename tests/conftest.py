@@ -41,18 +41,24 @@ settings.register_profile(
 settings.load_profile("pellucid")
 
 
-@pytest.fixture(autouse=True)
-def notes_without_source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Notes of errors name a line without quoting it, except in tests marked `quotes_source`.
 
     `pytest.raises(match=...)` searches notes too, and the line that raises an error often has the pattern in it.
     """
-    if request.node.get_closest_marker("quotes_source") is None:
+    if item.get_closest_marker("quotes_source") is not None:
+        return (yield)
+    format_location = source_location.format_location
+    source_location.format_location = format_line
+    try:
+        return (yield)
+    finally:
+        source_location.format_location = format_location
 
-        def format_line(location: source_location.Location) -> str:
-            return f"{source_location.format_filename(location[0])}:{location[1]}"
 
-        monkeypatch.setattr(source_location, "format_location", format_line)
+def format_line(location: source_location.Location) -> str:
+    return f"{source_location.format_filename(location[0])}:{location[1]}"
 
 
 @pytest.fixture(scope="session")

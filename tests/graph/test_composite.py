@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import PellucidError
 from pellucid.graph.expr import Expr, Input
-from pellucid.graph.op import OPS
-from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.traversal import topological
-
-
-@pytest.fixture(autouse=True)
-def restore_registry() -> Iterator[None]:
-    """Remove the ops that a test defines."""
-    before = set(OPS)
-    yield
-    for name in set(OPS) - before:
-        del OPS[name], FUNCTIONS[name]
 
 
 def swish() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,6 @@ import pytest
 import pellucid as pel
 from pellucid.graph.errors import GradientError, WrongGradientError
 from pellucid.graph.expr import Input
-from pellucid.graph.op import OPS
-from pellucid.graph.operators import FUNCTIONS
-
-
-@pytest.fixture(autouse=True)
-def restore_registry() -> Iterator[None]:
-    """Remove the ops that a test defines."""
-    before = set(OPS)
-    yield
-    for name in set(OPS) - before:
-        del OPS[name], FUNCTIONS[name]
 
 
 def test_correct_gradients_pass() -> None:

@@ -143,13 +143,6 @@ def make_op(doc: str = GOOD, **parts: Any) -> Op:
     return pel.op(**{"grad": lambda g, y, x: 2 * g, "tex": "2 {0:^}", **parts})(twice_for_a_test).op
 
 
-@pytest.fixture(autouse=True)
-def _unregister_test_op() -> Iterator[None]:
-    yield
-    OPS.pop("twice_for_a_test", None)
-    FUNCTIONS.pop("twice_for_a_test", None)
-
-
 def test_complete_op_has_no_problems() -> None:
     assert find_problems(make_op()) == []
     assert OPS["twice_for_a_test"].behind == ""

@@ -20,7 +20,6 @@ from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.naming import strip_calls
 from pellucid.graph.op import OPS, Op
 from pellucid.graph.op_decorator import is_built_in
-from pellucid.graph.operators import FUNCTIONS
 from pellucid.graph.serialization import GraphWriter, from_data, to_data
 from pellucid.graph.types import Unknown, is_float
 
@@ -189,16 +188,14 @@ def test_a_long_chain_of_ops() -> None:
 
 
 @pytest.fixture
-def custom_op() -> Iterator[Any]:
+def custom_op() -> Any:
     """A custom op."""
 
     @pel.composite()
     def swish_for_storage(x: Any, beta: float = 1.0) -> Any:
         return x * pel.sigmoid(beta * x)
 
-    yield swish_for_storage
-    OPS.pop("swish_for_storage", None)
-    FUNCTIONS.pop("swish_for_storage", None)
+    return swish_for_storage
 
 
 def test_a_custom_op_must_be_defined_when_the_graph_is_read(custom_op: Any) -> None:

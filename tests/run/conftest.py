@@ -8,8 +8,6 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from pellucid.graph import FUNCTIONS
-from pellucid.graph.op import OPS
 from pellucid.run.kernels import loading
 from pellucid.run.native import compiler
 
@@ -71,13 +69,3 @@ def run_python(program: str, **environment: str) -> list[str]:
 def python() -> Callable[..., list[str]]:
     """`run_python`, without a cache of compiled programs unless the environment names one."""
     return run_python
-
-
-@pytest.fixture(autouse=True)
-def _remove_ops_of_a_test() -> Iterator[None]:
-    """Remove the ops of a test from the registry, which other tests iterate over."""
-    original = set(OPS)
-    yield
-    for name in set(OPS) - original:
-        del OPS[name]
-        FUNCTIONS.pop(name, None)

@@ -1,13 +1,15 @@
-"""Program of one process with four CPU devices: it runs all checks of several devices, and prints the results as JSON.
+"""Program of one process with four CPU devices: it runs checks of several devices, and prints the results as JSON.
 
 The number of devices is fixed when JAX starts, and each process takes a second to import JAX. So all fast tests of
-several devices share this one. What they compare with is computed by NumPy, which takes no time to compile.
+several devices share one, and the slow ones another, with the argument ``layers``. What they compare with is computed
+by NumPy, which takes no time to compile.
 """
 
 from __future__ import annotations
 
 import json
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from tests.run.kernels.test_batch_sharding import FAMILIES, collect_kernels, find_families
+from tests.run.kernels.test_batch_sharding import collect_kernels, find_families
 
 ALL, SOME = [2, "cpu:3", 1, 0], ["cpu:3", 1, 0]
 """All devices in another order, and three of them."""
@@ -132,13 +134,14 @@ def multiply_members(requested: list[str], count: int, **placement: Any) -> dict
 
 
 def main() -> None:
+    requested = collect_kernels(pytest.MonkeyPatch())
+    on_four: Placement = {"mode": "xla", "devices": 4}
+    if "layers" in sys.argv:
+        print(json.dumps([train_all_layers(requested, **p) for p in (BY_NUMPY, on_four)]))
+        return
     found: dict[str, Any] = {"names": pel.distribution.list_devices(), "guard": get_error(), **describe_functions()}
     found["training"] = [train(**p) for p in (BY_NUMPY, {"devices": ALL})]
     found["members"] = [run_members(**p) for p in (BY_NUMPY, {"devices": SOME})]
-    requested = collect_kernels(pytest.MonkeyPatch())
-    on_four: Placement = {"mode": "xla", "devices": 4}
-    found["families"] = list(FAMILIES)
-    found["layers"] = [train_all_layers(requested, **p) for p in (BY_NUMPY, on_four)]
     on_all: Placement = {"devices": "all"}
     found["rows"] = {n: [compute_rows(requested, n, **p) for p in (BY_NUMPY, on_all)] for n in (8, 6)}
     found["products"] = {n: [multiply_members(requested, n, **p) for p in (BY_NUMPY, on_four)] for n in (4, 3)}

@@ -1,4 +1,4 @@
-"""Functions and kernels on four CPU devices compared with NumPy. One process runs everything."""
+"""Functions and kernels on four CPU devices compared with NumPy. One process runs all fast checks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pellucid.run.native.compiler import find_compiler
+from tests.run.kernels.test_batch_sharding import FAMILIES
 
 needs_compiler = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 
@@ -23,12 +24,10 @@ FOUR = {
 }
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
-    """Results of the process."""
+def run_process(*arguments: str) -> Any:
     flags = f"{os.environ.get('XLA_FLAGS', '')} {FOUR['XLA_FLAGS']}"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.run.several_devices"],
+        [sys.executable, "-W", "error", "-m", "tests.run.several_devices", *arguments],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -37,7 +36,13 @@ def found() -> dict[str, Any]:
         env={**os.environ, **FOUR, "XLA_FLAGS": flags},
     )
     assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """Results of the process."""
+    return dict(run_process())
 
 
 def test_training_has_the_results_of_one_device(found: dict[str, Any]) -> None:
@@ -70,10 +75,11 @@ def test_names_of_devices_and_copies_of_functions(found: dict[str, Any]) -> None
     )
 
 
+@pytest.mark.slow
 @needs_compiler
-def test_devices_divide_the_kernels_of_all_families(found: dict[str, Any]) -> None:
-    by_numpy, on_four = found["layers"]
-    assert on_four["kernels"] == found["families"]
+def test_devices_divide_the_kernels_of_all_families() -> None:
+    by_numpy, on_four = run_process("layers")
+    assert on_four["kernels"] == list(FAMILIES)
     np.testing.assert_allclose(on_four["losses"], by_numpy["losses"], rtol=2e-5)
     for a, b in zip(on_four["parameters"], by_numpy["parameters"], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
