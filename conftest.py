@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestItem, DoctestModule
+from hypothesis.internal import charmap
 from hypothesis.internal.conjecture import providers
 
 import pellucid as pel
@@ -87,8 +88,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Disable garbage collection while tests are collected, exclude the tests from it, and collect less often."""
+    if not hasattr(session.config, "workerinput"):
+        # Hypothesis writes a table of all characters, in a second. Workers, which collect meanwhile, only read it.
+        charmap.intervals_from_codec("utf-8")
     gc.disable()
     try:
         return (yield)
