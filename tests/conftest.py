@@ -24,6 +24,7 @@ from pellucid.graph import source_location
 from pellucid.nn.optimizers import SGD
 from pellucid.run import function
 from pellucid.run.interpreter import NumpyProgram
+from pellucid.run.native.program import AutoProgram
 
 Data = tuple[np.ndarray, np.ndarray]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -86,6 +87,12 @@ def interpret_functions() -> Iterator[None]:
         if os.environ["XLA_FLAGS"]:
             patch.setitem(function.MODES, "auto", NumpyProgram)
         yield
+
+
+@pytest.fixture
+def compile_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile functions in a test of a module in which NumPy interprets them."""
+    monkeypatch.setitem(function.MODES, "auto", AutoProgram)
 
 
 @pytest.fixture(scope="module")

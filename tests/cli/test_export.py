@@ -18,6 +18,8 @@ from pellucid.experiments.user_data.saved_models import SavedModel
 from pellucid.experiments.user_data.settings import Settings
 from tests.cli.conftest import save_untrained
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Output = pytest.CaptureFixture[str]
 
 

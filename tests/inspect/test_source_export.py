@@ -18,6 +18,8 @@ from pellucid.inspect.source_export.backpropagation import assign_in_place
 from pellucid.run.function_builder import function
 from tests.model.workshop import NETWORKS, branching
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 TRAINING = {"epochs": 2, "batch_size": 3, "seed": 5}
 """The last batch of an epoch is smaller: all networks have numbers of samples that 3 does not divide."""
 

@@ -11,6 +11,8 @@ from pellucid import nn
 from pellucid.data import moons
 from pellucid.interop.estimators import network_cache
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 QUICK = {
     "check_classifiers_one_label_sample_weights",
     "check_dict_unchanged",
@@ -99,6 +101,7 @@ def test_a_classifier_of_one_class_predicts_it():
     assert small(epochs=1).fit(X, np.full(80, "only")).predict(X[:3]).tolist() == ["only"] * 3
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_grid_search_over_numbers_compiles_one_network():
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline

@@ -10,6 +10,8 @@ from pellucid import nn
 from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 
 def make_model(rate: float = 0.0) -> pel.Model:
     """Return a model with two inputs, a shared layer, a sum between layers, and two outputs."""

@@ -17,6 +17,8 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Data = tuple[np.ndarray, np.ndarray]
 Duplicate = Callable[[Any], Any]
 Make = Callable[..., pel.Sequential]

@@ -17,6 +17,8 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.saving import container
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 

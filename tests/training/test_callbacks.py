@@ -16,6 +16,8 @@ from pellucid.nn.optimizers import SGD
 from pellucid.training.callbacks.base import HOOKS, overrides_hook
 from pellucid.training.callbacks.conversion import as_callback_list
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
@@ -57,6 +59,7 @@ def simulate_run(callback: Any, values: list[float], name: str = "loss") -> list
     return all_logs
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
     recorder, model = Recorder(), make()
     x, y = data
@@ -91,6 +94,7 @@ def test_the_order_of_all_hooks(data: Data, make: Make) -> None:
     assert [call[0] for call in recorder.calls][::5] == ["test_begin", "test_end"]
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_batch_callbacks_do_not_change_the_results(data: Data, make: Make) -> None:
     seen: list[float] = []
     recorder = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(logs["loss"]))
@@ -217,6 +221,7 @@ def test_a_new_learning_rate_is_used_by_the_steps(data: Data) -> None:
     assert model.get_weights()[0].item() == sum(rates) + 2.0
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_terminate_on_nan(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile(SGD(1e30), "mse")

@@ -27,6 +27,8 @@ from pellucid.training.distributed_checks import compute_crc32, format_resume_hi
 from pellucid.training.sweeps import sweep as sweep_module
 from pellucid.training.sweeps.trials import Trial
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 FORCED = "--xla_force_host_platform_device_count"
 
 PROGRAM = """
