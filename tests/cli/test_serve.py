@@ -361,14 +361,16 @@ def test_slow_clients_are_disconnected(trained: Path) -> None:
         assert server.ask(body={"rows": [FLAT]})[0] == 200
 
 
-def test_no_program_is_compiled_after_the_start(start: Callable[[str], Running]) -> None:
+@pytest.mark.usefixtures("compile_functions")
+def test_no_program_is_compiled_after_the_start(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.run import xla
 
-    server = start("runs/1")
     compiled: list[Any] = []
-    with pytest.MonkeyPatch.context() as patch:
-        original = xla.XlaProgram.compile_step
-        patch.setattr(xla.XlaProgram, "compile_step", lambda *a, **k: compiled.append(a) or original(*a, **k))
+    original = xla.XlaProgram.compile_step
+    monkeypatch.setattr(xla.XlaProgram, "compile_step", lambda *a, **k: compiled.append(a) or original(*a, **k))
+    with run_server(trained / "runs/1") as server:
+        assert compiled
+        compiled.clear()
         for count in (1, 2, 3, 9, 31, 33, 64):
             assert server.ask(body={"rows": [FLAT] * count})[0] == 200
     assert compiled == []

@@ -429,6 +429,7 @@ def test_callbacks_of_keras(data: Data, make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.peer
+@pytest.mark.usefixtures("compile_functions")
 def test_a_callback_of_keras_without_batch_hooks_does_not_cut_the_programs(data: Data, make: Make) -> None:
     keras = pytest.importorskip("keras")
     [adapted] = as_callback_list(keras.callbacks.Callback())

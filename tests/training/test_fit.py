@@ -13,6 +13,8 @@ from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD, Adam
 from pellucid.training import train_step
 
+pytestmark = pytest.mark.usefixtures("interpret_functions")
+
 Data = tuple[np.ndarray, np.ndarray]
 Make = Callable[..., pel.Sequential]
 
@@ -47,6 +49,7 @@ def train_with_loop(
     return means
 
 
+@pytest.mark.usefixtures("compile_functions")
 @pytest.mark.parametrize(("batch", "dropout"), [(32, 0.2), (48, 0.0)])
 def test_fit_is_bit_identical_to_a_hand_written_loop(data: Data, make: Make, batch: int, dropout: float) -> None:
     model, other = make(dropout), make(dropout)
@@ -57,6 +60,7 @@ def test_fit_is_bit_identical_to_a_hand_written_loop(data: Data, make: Make, bat
 
 
 # Without and with a smaller batch at the end of an epoch.
+@pytest.mark.usefixtures("compile_functions")
 @pytest.mark.parametrize(("batch", "dropout"), [(32, 0.2), (24, 0.0)])
 def test_epochs_without_callbacks_have_the_same_result(data: Data, make: Make, batch: int, dropout: float) -> None:
     alone, together = make(dropout), make(dropout)
@@ -71,6 +75,7 @@ def test_epochs_without_callbacks_have_the_same_result(data: Data, make: Make, b
     assert have_equal_weights(many.at(together.step - 1).get_weights(), one.at(alone.step - 1).get_weights())
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_xla_trains_like_c(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     by_c, by_xla = make(), make()
     expected = by_c.fit(*data, batch_size=48, epochs=3, seed=4)
@@ -102,6 +107,7 @@ def test_the_seed_determines_the_sample_order(data: Data, make: Make) -> None:
     assert not have_equal_weights(ends[0], ends[2])
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_two_fits_equal_one_longer_fit(data: Data, make: Make) -> None:
     long, short = make(), make()
     long.fit(*data, epochs=2, shuffle=False)
@@ -140,6 +146,7 @@ def test_means_weight_every_sample_equally(data: Data, make: Make) -> None:
     np.testing.assert_allclose(history["val_accuracy"], [right[:65].mean()], rtol=1e-6)
 
 
+@pytest.mark.usefixtures("compile_functions")
 @pytest.mark.parametrize("size", [7, 1000])
 def test_evaluate_does_not_depend_on_the_batch(data: Data, make: Make, size: int) -> None:
     model = make(dropout=0.5)
@@ -179,6 +186,7 @@ def test_regularization_is_part_of_the_loss(data: Data) -> None:
     np.testing.assert_allclose(model.fit(*data).history["loss"], [bare + penalty], rtol=1e-5)
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_a_program_as_in_keras(rng: np.random.Generator) -> None:
     x_train, x_test, x_new = (rng.random((n, 12)) for n in (40, 20, 3))
     y_train, y_test = (np.eye(2)[rng.integers(0, 2, n)] for n in (40, 20))
@@ -197,6 +205,7 @@ def test_a_program_as_in_keras(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(model.predict(x_new).sum(1), 1, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_a_convolution_on_bytes_learns_with_an_unnamed_input(rng: np.random.Generator) -> None:
     nn.set_random_seed(0)
     y = rng.integers(0, 2, 60)
@@ -252,6 +261,7 @@ def test_data_are_not_modified(data: Data, make: Make) -> None:
     np.testing.assert_array_equal(y, before[1])
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_a_nan_loss_is_reported_once(data: Data) -> None:
     model = pel.Sequential([nn.Input((2,)), nn.Dense(1)])
     model.compile(SGD(1e30), "mse")
@@ -263,6 +273,7 @@ def test_a_nan_loss_is_reported_once(data: Data) -> None:
     assert not np.isfinite(history.history["loss"][-1])
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_the_number_of_kept_programs_is_limited(data: Data, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_step, "MAX_PROGRAMS", 2)
     x, y = data
@@ -301,6 +312,7 @@ def test_a_validation_split_without_samples_is_rejected(data: Data, make: Make) 
         make().fit(data[0][:1], data[1][:1], validation_split=0.5)
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_sequences_of_any_length(rng: np.random.Generator) -> None:
     nn.set_random_seed(0)
     bits = rng.integers(0, 2, (64, 6, 2))
@@ -343,6 +355,7 @@ def test_class_weights_multiply_the_losses_of_their_classes(data: Data, make: Ma
     np.testing.assert_allclose(ends[1][0], ends[2][0], rtol=1e-6)
 
 
+@pytest.mark.usefixtures("compile_functions")
 def test_targets_that_are_the_input_are_stored_once(rng: np.random.Generator) -> None:
     x = rng.random((40, 6), dtype="float32")
     histories, stored = [], []
