@@ -86,7 +86,9 @@ def find_failures(mutation: Mutation, tests: tuple[str, ...], workers: int = 0) 
         copy_sources(folder)
         mutation.plant(folder)
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"-n{workers}", *tests]
-        environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PELLUCID_TEST_LIMIT": "inf"}
+        # The flags of `make test` and not those of `make slow`, which runs this check.
+        environment = {name: value for name, value in os.environ.items() if name not in ("CC", "XLA_FLAGS")}
+        environment |= {"PYTHONPATH": str(folder / "src"), "PELLUCID_TEST_LIMIT": "inf"}
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{mutation.name}: {' '.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
