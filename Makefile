@@ -1,6 +1,6 @@
 # Everything starts from a bare machine with python3 and make:
 #   make tour                    install, then run every experiment of the course
-#   make test                    install, then format check, lint, types and tests: six minutes
+#   make test                    install, then format check, lint, types and tests: five minutes
 #   make quick                   run the tests that a developer runs after each edit: a minute
 #   make slow                    run the slow tests, all or a part: make slow PART=graph
 #   make course                  install the generator of the site, build the site and open the course

@@ -79,7 +79,7 @@ def compile_once(program_cache: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def interpret_functions() -> Iterator[None]:
-    """Let NumPy interpret functions, in modules that test what comes before and after a few steps.
+    """Let NumPy interpret functions, in modules that test the surroundings of a training: reports, files, messages.
 
     Compilation would take most of the time. `make slow`, which sets no flags for fast compilation, compiles them.
     """
