@@ -102,7 +102,7 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         gc.enable()
 
 
-# These are hooks, because fixtures that all tests have take three seconds of the run.
+# These are hooks, because fixtures that all tests have take two seconds of the run.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Remove the ops that a test defines, because other tests compute all ops."""

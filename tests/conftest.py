@@ -81,7 +81,7 @@ def compile_once(program_cache: Path) -> Iterator[None]:
 def interpret_functions() -> Iterator[None]:
     """Let NumPy interpret functions, in modules that test the surroundings of a training: reports, files, messages.
 
-    Compilation would take most of the time. `make slow`, which sets no flags for fast compilation, compiles them.
+    Compilation would take most of the time. The slow tests of these modules compile: `make slow` clears XLA_FLAGS.
     """
     with pytest.MonkeyPatch.context() as patch:
         if os.environ["XLA_FLAGS"]:

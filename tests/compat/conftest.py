@@ -8,7 +8,6 @@ import pytest
 
 from pellucid.run import function
 from pellucid.run.interpreter import NumpyProgram
-from pellucid.run.native.program import AutoProgram
 
 collect_ignore_glob = ["programs/*.py"]
 
@@ -18,12 +17,7 @@ def interpret_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(function.MODES, "auto", NumpyProgram)
 
 
-@pytest.fixture
-def compile_programs(interpret_programs: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(function.MODES, "auto", AutoProgram)
-
-
 @pytest.fixture(params=["interpreted", pytest.param("compiled", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> None:
     if request.param == "compiled":
-        request.getfixturevalue("compile_programs")
+        request.getfixturevalue("compile_functions")

@@ -61,7 +61,7 @@ def test_a_folder_of_images(run, tmp_path: Path) -> None:  # type: ignore[no-unt
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_a_folder_of_larger_images(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     draw_pets(tmp_path, 40)
     check_folder_program(run, tmp_path, 32, 768, 0.01)
@@ -72,7 +72,7 @@ def test_a_convolutional_network_on_digits(run) -> None:  # type: ignore[no-unty
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_a_convolutional_network_on_more_digits(run) -> None:  # type: ignore[no-untyped-def]
     check_digits_program(run, 300)
 
@@ -106,7 +106,7 @@ def test_a_recurrent_network(run) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_a_recurrent_network_of_more_steps(run) -> None:  # type: ignore[no-untyped-def]
     check_adding_program(run)
 
@@ -120,7 +120,7 @@ def test_a_functional_model(run) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_a_functional_model_of_more_epochs(run) -> None:  # type: ignore[no-untyped-def]
     _, lines = run("keras_merge.py")
     assert lines == FUNCTIONAL

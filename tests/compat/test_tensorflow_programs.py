@@ -67,7 +67,7 @@ def test_softmax_regression_is_that_of_pellucid(run: Any, digits_folder: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_softmax_regression_of_all_digits_is_that_of_pellucid(run: Any) -> None:
     check_softmax_regression(run, "", 300, 0.89)
 
@@ -83,7 +83,7 @@ def test_convolutional_network_runs(run: Any, digits_folder: Path, capsys: pytes
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_convolutional_network_learns(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("tensorflow_convolutional_digits")["result"] > 0.85
     assert "the MNIST digits that pellucid has: 60000 training images" in capsys.readouterr().out
@@ -121,7 +121,7 @@ def test_lstm_learns(run: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_lstm_learns_to_add(run: Any) -> None:
     found = run("tensorflow_lstm")
     assert found["test_loss"] < 0.06 < found["losses"][0]

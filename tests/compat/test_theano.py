@@ -92,7 +92,7 @@ def test_functions_take_defaults_names_and_updates_of_inputs() -> None:
     assert g(1, s=5) == 5
 
 
-@pytest.mark.usefixtures("compile_programs")  # copies share a compiled program
+@pytest.mark.usefixtures("compile_functions")  # copies share a compiled program
 def test_shared_variables_copy_swap_and_sum() -> None:
     state, other = theano.shared(0), theano.shared(10)
     inc = T.iscalar("inc")
@@ -218,7 +218,7 @@ def test_print_and_monitors(capsys: pytest.CaptureFixture[str]) -> None:
         theano.compile.nanguardmode.NanGuardMode(inf_is_error=False)
 
 
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_prints_and_sources_of_freed_variables_are_forgotten(young_garbage: None) -> None:
     from pellucid.compat.theano import printing, variables
 
@@ -351,7 +351,7 @@ def test_errors() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compile_programs")
+@pytest.mark.usefixtures("compile_functions")
 def test_a_loop_of_calls_costs_what_a_function_of_pellucid_costs() -> None:
     """The adapter adds a few microseconds to a call; benchmarks/legacy.py measures whole loops."""
     v = theano.shared(np.zeros((100, 10)))
