@@ -117,7 +117,7 @@ format: $(INSTALLED_DEV)
 
 stubs: $(INSTALLED_DEV)
 	$(BIN)/python -m pellucid.type_stubs
-	$(BIN)/python -m pellucid.experiments.user_data.experiment_schema
+	$(BIN)/python -m pellucid.train.settings.schema
 
 # The modules of the figures of tests are stored too (tests/live/stored_modules.py).
 runtime: $(INSTALLED_DEV) web/node_modules/.installed

@@ -39,7 +39,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if shutil.which("gcc"):
     os.environ.setdefault("CC", str(Path(__file__).with_name("tests") / "fast_gcc"))
 
-pytest_plugins = ["tests.processor_time", "tests.sampled_cases"]
+pytest_plugins = ["tests.processor_time", "tests.sampled_cases", "tests.small_runs"]
 
 SOURCE = Path(__file__).with_name("src")
 collect_ignore = ["tests/compat/programs"]  # scripts for old libraries
@@ -76,7 +76,7 @@ def refuse_processes(event: str, arguments: object) -> None:
 
 SLOW_EXAMPLES = (
     "pellucid.byhand.adder.train",
-    "pellucid.experiments.user_data.intervals.bootstrap_samples",
+    "pellucid.train.evaluate.intervals.bootstrap_samples",
     "pellucid.inspect.layer_timing.time_model",
 )
 """Examples that show results of many steps, of many samples, or of measured times."""

@@ -3,7 +3,7 @@
     python benchmarks/accuracy.py                    all six networks at full size, a few minutes
     python benchmarks/accuracy.py --only moons adder
 
-By function, a network is written as in the course (``pellucid.experiments``), and its compiled step loops over the
+By function, a network is written as in the course (``pellucid.course.networks``), and its compiled step loops over the
 batches. By ``fit``, it is a model of layers with the same initial weights, trained on the same samples in the same
 order. The table shows the accuracy on held-out samples (two moons: training accuracy), the mean loss of the last steps,
 and the largest difference of the weights, relative to the largest weight. Sums are computed in a different order, so
@@ -35,8 +35,8 @@ TOLERANCE = 0.005
 def moons() -> tuple[Trained, Trained]:
     """A tanh layer of three units on the two moons, 20,000 epochs of 200 points."""
     from pellucid.byhand import moons as by_hand
+    from pellucid.course.networks.moons import MoonsNetwork
     from pellucid.data import moons as points
-    from pellucid.experiments.moons import MoonsNetwork
 
     x, y = points(dtype="float32")
     begin = by_hand.initialize()
@@ -56,9 +56,9 @@ def moons() -> tuple[Trained, Trained]:
 
 def mnist_softmax() -> tuple[Trained, Trained]:
     """One softmax layer on MNIST digits, 1,000 steps of 100 images."""
+    from pellucid.course.networks.common.image_data import make_batch_indices
+    from pellucid.course.networks.common.softmax_layer import SoftmaxLayer
     from pellucid.data import mnist
-    from pellucid.experiments.common.image_data import make_batch_indices
-    from pellucid.experiments.common.softmax_layer import SoftmaxLayer
 
     (x, y), (x_test, y_test) = mnist()
     x, x_test, y = x.reshape(len(x), -1), x_test.reshape(len(x_test), -1), y.astype("int32")
@@ -76,8 +76,8 @@ def mnist_softmax() -> tuple[Trained, Trained]:
 def adder() -> tuple[Trained, Trained]:
     """A recurrent network that learns to add 8-bit numbers, from 10,000 sums."""
     from pellucid.byhand import adder as by_hand
+    from pellucid.course.networks.adder import AdderNetwork
     from pellucid.data import binary_addition
-    from pellucid.experiments.adder import AdderNetwork
 
     x, y = binary_addition(12_000, 8, 0, "float32")
     (x, x_test), (y, y_test) = (np.split(a, [10_000]) for a in (x, y))
@@ -101,8 +101,8 @@ def adder() -> tuple[Trained, Trained]:
 
 def conv32() -> tuple[Trained, Trained]:
     """Lasagne's example: two convolutions, pooling, dropout and Nesterov momentum, 6,400 images, two epochs."""
-    from pellucid.experiments.common.image_data import load_colored_digits, make_batch_indices, predict_in_batches
-    from pellucid.experiments.conv32 import Conv32Network
+    from pellucid.course.networks.common.image_data import load_colored_digits, make_batch_indices, predict_in_batches
+    from pellucid.course.networks.conv32 import Conv32Network
 
     pictures = load_colored_digits(6400, 2000, 0)
     batches = make_batch_indices(len(pictures.x_train), 100, 128, 0)
@@ -141,8 +141,8 @@ def conv32() -> tuple[Trained, Trained]:
 
 def images() -> tuple[Trained, Trained]:
     """Dense layers of 768 and 384 units on flattened images, 600 steps of 128 images."""
-    from pellucid.experiments.common.image_data import load_colored_digits, make_batch_indices
-    from pellucid.experiments.images import build_model, flatten_and_scale
+    from pellucid.course.networks.common.image_data import load_colored_digits, make_batch_indices
+    from pellucid.course.networks.images import build_model, flatten_and_scale
 
     pictures = load_colored_digits(6400, 2000, 0)
     x, x_test = flatten_and_scale(pictures.x_train), flatten_and_scale(pictures.x_test)
@@ -161,9 +161,9 @@ def images() -> tuple[Trained, Trained]:
 
 def mnist_cnn() -> tuple[Trained, Trained]:
     """Convolutions of 32 and 64 filters and 1,024 dense units on MNIST digits, 300 steps of 50 images with Adam."""
+    from pellucid.course.networks.common.image_data import make_batch_indices, predict_in_batches
+    from pellucid.course.networks.mnist_cnn import MnistCnnNetwork
     from pellucid.data import mnist
-    from pellucid.experiments.common.image_data import make_batch_indices, predict_in_batches
-    from pellucid.experiments.mnist_cnn import MnistCnnNetwork
 
     (x, y), (x_test, y_test) = mnist()
     x_test, y_test, y = x_test[:2000], y_test[:2000], y.astype("int32")

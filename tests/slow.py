@@ -27,7 +27,7 @@ PARTS = {
     "training": ["tests/training", "tests/model", "tests/saving", "tests/data", "src/pellucid/training"],
     "show": ["tests/show", "tests/inspect", "tests/interop", "src/pellucid/show", "src/pellucid/inspect"],
     "commands": ["tests/cli", "src/pellucid/cli"],
-    "experiments": ["tests/experiments", "src/pellucid/experiments"],
+    "train": ["tests/train", "tests/tracking", "src/pellucid/train", "src/pellucid/tracking"],
     "course": ["tests/course", "tests/reference", "src/pellucid/course"],
     "live": ["tests/live", "tests/notebooks", "src/pellucid/live"],
     "compat": ["tests/compat"],

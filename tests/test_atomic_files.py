@@ -14,11 +14,11 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
+from pellucid.course.tour import run_all
 from pellucid.data import write_idx
-from pellucid.experiments.report import run_all
-from pellucid.experiments.runner import ExperimentResult, RunContext, Score, experiment, run_experiment
 from pellucid.show.figure import Picture
 from pellucid.show.plots import learning_curves
+from pellucid.tracking import ExperimentResult, RunContext, Score, experiment, run_experiment
 
 
 def figure(version: int) -> Any:

@@ -125,14 +125,15 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     places = [page.parent, ROOT, SOURCE, SOURCE / "graph", SOURCE / "nn", SOURCE / "graph/ops", SOURCE / "graph/rules"]
     places += [
         SOURCE / "nn/layers",
-        SOURCE / "experiments",
+        SOURCE / "train",
         SOURCE / "training",
         SOURCE / "run/distributed",
         SOURCE / "course",
         SOURCE / "course/site",
         SOURCE / "course/checker",
         ROOT / "src",
-        ROOT / "tests/experiments",
+        ROOT / "tests/course",
+        ROOT / "tests/tracking",
     ]
     missing = [n for n in named if not any((place / n).exists() for place in places)]
     assert missing == []

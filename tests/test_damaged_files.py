@@ -414,7 +414,7 @@ def read_weights(path: Path) -> None:
 
 
 def read_experiment(path: Path) -> Any:
-    from pellucid.experiments.user_data.config_toml import read_settings
+    from pellucid.train.settings.toml_reader import read_settings
 
     return read_settings(path)
 

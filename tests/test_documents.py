@@ -43,7 +43,7 @@ NOT_EXECUTED = {
     "src/pellucid/course/chapters/7_seeing.md": "code of TensorFlow and Lasagne",
     "src/pellucid/course/chapters/9_your_own_data.md": "code of Theano, Lasagne and Keras",
     "src/pellucid/guides/devices.md": "needs several machines",
-    "src/pellucid/guides/train.md": "repeats what tests/experiments/test_data_kinds.py trains",
+    "src/pellucid/guides/train.md": "repeats what tests/train/test_data_kinds.py trains",
 }
 
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
@@ -161,7 +161,7 @@ def check_command(line: str) -> None:
     """Parse a command with its options, without running it; raise an error if one does not exist."""
     from pellucid.cli.app import app
     from pellucid.cli.train import merge_settings
-    from pellucid.experiments.user_data.settings import Settings
+    from pellucid.train.settings.settings import Settings
 
     program, *words = shlex.split(line)
     assert program == "pellucid", line

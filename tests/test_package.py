@@ -34,7 +34,7 @@ MODEL = {"graph", "saving", "show", "nn"}
 TRAINING = {"graph", "run", "saving", "show", "nn", "model"}
 INSPECT = {"graph", "run", "show", "nn", "model", "training"}
 INTEROP = {"graph", "run", "saving", "nn", "data", "model", "training"}
-OTHERS = {"inspect", "interop", "byhand", "experiments", "live", "course", "reference", "cli", "pellucid"}
+OTHERS = {"inspect", "interop", "byhand", "tracking", "train", "live", "course", "reference", "cli", "pellucid"}
 EVERYTHING = INSPECT | INTEROP | OTHERS
 MAY_IMPORT: dict[str, set[str]] = {
     "atomic_write": set(),
@@ -56,7 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": BASE | TRAINING,
     "inspect": BASE | INSPECT,
     "interop": BASE | INTEROP,
-    "experiments": BASE | EVERYTHING,
+    "tracking": BASE | INSPECT | {"inspect", "data"},
+    "train": BASE | EVERYTHING,
     "live": BASE | EVERYTHING,
     "course": BASE | EVERYTHING,
     "reference": BASE | EVERYTHING,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.experiments.user_data.networks import BINS, FILTERS, MEMBERS, get_convolutions, get_member_layers
-from pellucid.experiments.user_data.recipes import PLAIN, RECIPES, Recipe
+from pellucid.train.fit.networks import BINS, FILTERS, MEMBERS, get_convolutions, get_member_layers
+from pellucid.train.fit.recipes import PLAIN, RECIPES, Recipe
 
 Layers = list[dict[str, Any]]
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pellucid.experiments.user_data.baselines import fit_baseline, list_baselines
-from pellucid.experiments.user_data.dataset import Dataset, split_dataset
-from pellucid.experiments.user_data.loaders import load_dataset
-from pellucid.experiments.user_data.networks import make_member_outputs
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare_parts
-from pellucid.experiments.user_data.recipes import resolve_settings
-from pellucid.experiments.user_data.settings import Settings
+from pellucid.train.evaluate.baselines import fit_baseline, list_baselines
+from pellucid.train.fit.networks import make_member_outputs
+from pellucid.train.fit.recipes import resolve_settings
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare_parts
+from pellucid.train.read.dataset import Dataset, split_dataset
+from pellucid.train.read.loaders import load_dataset
+from pellucid.train.settings.settings import Settings
 from pellucid.training.callbacks.early_stopping import EarlyStopping
 from recipe_study.candidates import Candidate
 

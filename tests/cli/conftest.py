@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
-from pellucid.experiments.runner import RunContext
-from pellucid.experiments.user_data.fit import save_network, save_settings
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
-from pellucid.experiments.user_data.settings import Settings
 from pellucid.run import function
 from pellucid.run.native.program import AutoProgram
+from pellucid.tracking import RunContext
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare
+from pellucid.train.settings.settings import Settings
+from pellucid.train.training_run import save_network, save_settings
 from pellucid.training.callbacks.history import History
 
 
@@ -76,7 +76,7 @@ def stop_before_training(monkeypatch: pytest.MonkeyPatch) -> list[PreparedRun]:
         found.append(prepared)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pellucid.experiments.user_data.fit.fit_model", stop)
+    monkeypatch.setattr("pellucid.train.training_run.fit_model", stop)
     return found
 
 

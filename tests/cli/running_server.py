@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.experiments.serving.access import Access
-from pellucid.experiments.serving.application import PredictionServer
-from pellucid.experiments.serving.limits import Limits
-from pellucid.experiments.serving.served_model import ServedModel
-from pellucid.experiments.serving.server import make_server, open_socket
-from pellucid.experiments.user_data.saved_models import load_saved_model
+from pellucid.train.evaluate.saved_models import load_saved_model
+from pellucid.train.serve.access import Access
+from pellucid.train.serve.application import PredictionServer
+from pellucid.train.serve.limits import Limits
+from pellucid.train.serve.served_model import ServedModel
+from pellucid.train.serve.server import make_server, open_socket
 
 TOKEN = "a token of the tests"
 JSON = {"Content-Type": "application/json"}

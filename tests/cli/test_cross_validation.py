@@ -11,13 +11,14 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.runner import RunContext
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.user_data import Settings, cross_validation
-from pellucid.experiments.user_data.cross_validation import cross_validate, prepare_folds
-from pellucid.experiments.user_data.fit import fit_model
-from pellucid.experiments.user_data.intervals import compute_fold_interval
-from pellucid.experiments.user_data.pipeline import prepare
+from pellucid.tracking import RunContext
+from pellucid.tracking.record import to_json
+from pellucid.train import Settings
+from pellucid.train.evaluate.intervals import compute_fold_interval
+from pellucid.train.fit import cross_validation
+from pellucid.train.fit.cross_validation import cross_validate, prepare_folds
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.training_run import fit_model
 from pellucid.training.callbacks import TerminateOnNaN
 from pellucid.training.callbacks.history import History
 
@@ -244,14 +245,14 @@ def test_a_fold_that_diverges_is_named(place: Path, monkeypatch: pytest.MonkeyPa
     def fail(*given: Any) -> None:
         raise pel.NonFiniteError("The loss was never finite")
 
-    monkeypatch.setattr("pellucid.experiments.user_data.cross_validation.fit_model", fail)
+    monkeypatch.setattr("pellucid.train.fit.cross_validation.fit_model", fail)
     assert main([*WORDS, "--out", "diverged"]) == 1
     assert "fold 1 of 3: The loss was never finite" in capsys.readouterr().err
     assert Path("diverged/model.pel").exists()
 
 
 def test_damaged_predictions_of_a_fold_name_the_file(place: Path, tmp_path: Path) -> None:
-    from pellucid.experiments.user_data.cross_validation import read_predictions
+    from pellucid.train.fit.cross_validation import read_predictions
 
     np.savez(tmp_path / "predictions.npz", rows=np.arange(3))
     with pytest.raises(pel.data.DataError, match=r"predictions\.npz: expected the predictions of a fold; remove the"):

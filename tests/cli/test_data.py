@@ -13,17 +13,17 @@ from PIL import Image
 
 from pellucid.cli import main
 from pellucid.data.image_decoding import read_image_size
-from pellucid.experiments.data_check.checked_data import CheckedData
-from pellucid.experiments.data_check.column_checks import compute_predictive_power
-from pellucid.experiments.data_check.drift import find_drift
-from pellucid.experiments.data_check.image_checks import compute_hashes, make_thumbnails
-from pellucid.experiments.data_check.label_errors import find_label_errors, find_likely_classes
-from pellucid.experiments.data_check.overview import BINS
-from pellucid.experiments.user_data.dataset import split_dataset
-from pellucid.experiments.user_data.fit import check_prepared_data, fit_model
-from pellucid.experiments.user_data.loaders import load_dataset
-from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.settings import Settings
+from pellucid.train.check.checked_data import CheckedData
+from pellucid.train.check.column_checks import compute_predictive_power
+from pellucid.train.check.drift import find_drift
+from pellucid.train.check.image_checks import compute_hashes, make_thumbnails
+from pellucid.train.check.label_errors import find_label_errors, find_likely_classes
+from pellucid.train.check.overview import BINS
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.read.dataset import split_dataset
+from pellucid.train.read.loaders import load_dataset
+from pellucid.train.settings.settings import Settings
+from pellucid.train.training_run import check_prepared_data, fit_model
 from tests.cli.conftest import stop_before_training
 
 Output = pytest.CaptureFixture[str]

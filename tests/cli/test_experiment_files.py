@@ -12,12 +12,12 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
-from pellucid.experiments.runner import RunContext
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
-from pellucid.experiments.user_data.settings import Settings
+from pellucid.tracking import RunContext
+from pellucid.tracking.errors import UsageError
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare
+from pellucid.train.settings.settings import Settings
+from pellucid.train.settings.toml_reader import read_settings
+from pellucid.train.training_run import fit_model, save_network, save_settings
 from tests.cli.conftest import save_untrained, stop_before_training
 
 Output = pytest.CaptureFixture[str]

@@ -12,10 +12,10 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
-from pellucid.experiments.user_data import network_export
-from pellucid.experiments.user_data.network_export import export_network
-from pellucid.experiments.user_data.saved_models import SavedModel
-from pellucid.experiments.user_data.settings import Settings
+from pellucid.train.evaluate.saved_models import SavedModel
+from pellucid.train.export import network_export
+from pellucid.train.export.network_export import export_network
+from pellucid.train.settings.settings import Settings
 from tests.cli.conftest import save_untrained
 
 pytestmark = pytest.mark.usefixtures("interpret_functions")

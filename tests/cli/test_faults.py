@@ -26,13 +26,13 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import read_table
 from pellucid.data.errors import DataWarning
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import is_finished
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import ThrottledBackup, warn_if_backends_differ
-from pellucid.experiments.user_data.settings import Settings
 from pellucid.run.native.compiler import find_compiler
 from pellucid.saving.container import read_container
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import is_finished
+from pellucid.train.settings.settings import Settings
+from pellucid.train.settings.toml_reader import read_settings
+from pellucid.train.training_run import ThrottledBackup, warn_if_backends_differ
 from pellucid.training.callbacks.checkpoint import FILE_KIND
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -310,7 +310,7 @@ def test_a_run_whose_report_is_missing_is_not_finished(
         had_record.append(Path("run/record.json").exists())
         raise error
 
-    monkeypatch.setattr("pellucid.experiments.user_data.run_report.atomic_write", fail)
+    monkeypatch.setattr("pellucid.train.report.run_report.atomic_write", fail)
     assert main([*SHORT, "run", "--quiet"]) == exit_status
     assert had_record == [False]  # a run that is killed here is not finished
     assert capsys.readouterr().err.endswith("To resume: pellucid resume run\n")
@@ -325,7 +325,7 @@ def test_a_full_disk_keeps_the_checkpoint_and_says_how_to_resume(
 ) -> None:
     words = ["train", "moons", "--epochs", "6", "--quiet"]
     fsync = os.fsync
-    monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("pellucid.train.training_run.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
 
     def fill(descriptor: int) -> None:
         files = [path for path in folder.rglob("*.part") if path.parent.name == "checkpoint"]

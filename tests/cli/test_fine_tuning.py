@@ -14,12 +14,12 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.runner import RunContext, UsageError
-from pellucid.experiments.user_data import Settings, train
-from pellucid.experiments.user_data.fine_tuning import FineTuning
-from pellucid.experiments.user_data.fine_tuning_phases import PhasedStopping
-from pellucid.experiments.user_data.fit import fit_model, save_network, save_settings
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
+from pellucid.tracking import RunContext, UsageError
+from pellucid.train import Settings, train
+from pellucid.train.fit.fine_tuning import FineTuning
+from pellucid.train.fit.fine_tuning_phases import PhasedStopping
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare
+from pellucid.train.training_run import fit_model, save_network, save_settings
 from tests.cli.conftest import save_untrained, write_flats
 from tests.cli.photos import draw_images
 
@@ -208,7 +208,7 @@ def test_the_files_of_a_run_say_how_it_was_fine_tuned(whole: Path) -> None:
 
 @pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_either_phase_is_resumed_bit_for_bit(whole: Path, epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("pellucid.train.training_run.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     settings = Settings(**read(str(whole / "experiment.toml")))
     prepared = prepare(settings)
     with monkeypatch.context() as patched:
@@ -226,7 +226,7 @@ def test_either_phase_is_resumed_bit_for_bit(whole: Path, epoch: int, monkeypatc
 @pytest.mark.slow
 def test_layers_are_unfrozen_and_resumed_bit_for_bit(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["train", str(whole / "experiment.toml"), "--out", "again", "--quiet"]) == 0
-    monkeypatch.setattr("pellucid.experiments.user_data.fit.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("pellucid.train.training_run.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     for name, epoch in (("first", 0), ("second", 2)):  # interrupted in each of the two phases
         with monkeypatch.context() as patched:
             stop_in_epoch(epoch, patched)
@@ -311,7 +311,7 @@ def test_changed_weights_are_reported(place: Path) -> None:
 
 
 def read(file: str) -> dict[str, Any]:
-    from pellucid.experiments.user_data.config_toml import read_settings
+    from pellucid.train.settings.toml_reader import read_settings
 
     return read_settings(Path(file))
 

@@ -11,10 +11,10 @@ import pytest
 
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.loaders import get_options
-from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.settings import PARAMETERS, Settings
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.read.loaders import get_options
+from pellucid.train.settings.settings import PARAMETERS, Settings
+from pellucid.train.settings.toml_reader import read_settings
 
 Output = pytest.CaptureFixture[str]
 

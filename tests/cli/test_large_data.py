@@ -30,16 +30,18 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.data.tables.table_stream import is_larger
-from pellucid.experiments.user_data import baselines, inference, scored_predictions, stored_rows, train
-from pellucid.experiments.user_data.dataset import split_dataset
-from pellucid.experiments.user_data.inference import evaluate_network
-from pellucid.experiments.user_data.loaders import load_dataset
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
-from pellucid.experiments.user_data.row_file import RowFile
-from pellucid.experiments.user_data.settings import Settings
-from pellucid.experiments.user_data.stored_images import StoredImages
-from pellucid.experiments.user_data.stored_samples import arrange_data
-from pellucid.experiments.user_data.trained_network import load_network
+from pellucid.train import train
+from pellucid.train.evaluate import baselines, inference, scored_predictions
+from pellucid.train.evaluate.inference import evaluate_network
+from pellucid.train.evaluate.trained_network import load_network
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare
+from pellucid.train.read import stored_rows
+from pellucid.train.read.dataset import split_dataset
+from pellucid.train.read.loaders import load_dataset
+from pellucid.train.read.row_file import RowFile
+from pellucid.train.read.stored_images import StoredImages
+from pellucid.train.read.stored_samples import arrange_data
+from pellucid.train.settings.settings import Settings
 from pellucid.training.callbacks import TerminateOnNaN
 from pellucid.training.memmap_source import StreamedArray
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
-from pellucid.experiments.user_data import fit
 from pellucid.show.prediction_plots import confusion_matrix
+from pellucid.train import training_run
 
 SECONDS = 10.0
 """Maximum CPU time of reading, evaluation and pictures together."""
@@ -34,7 +34,7 @@ def test_300_classes_with_4_images_each_take_seconds_beyond_training(
             pixels = (color + rng.integers(0, 50, (8, 8, 3))).astype("uint8")
             Image.fromarray(pixels).save(tmp_path / "images" / f"class {k}" / f"{i}.png")
     training = []
-    fit_model = fit.fit_model
+    fit_model = training_run.fit_model
 
     def measure(*given: Any) -> Any:
         start = time.process_time()
@@ -42,7 +42,7 @@ def test_300_classes_with_4_images_each_take_seconds_beyond_training(
         training.append(time.process_time() - start)
         return history
 
-    monkeypatch.setattr(fit, "fit_model", measure)
+    monkeypatch.setattr(training_run, "fit_model", measure)
     start = time.process_time()
     words = ["--model", "linear", "--size", "8", "--epochs", "1", "--out", str(tmp_path / "run")]
     assert main(["train", str(tmp_path / "images"), *words]) == 0

@@ -237,7 +237,7 @@ def test_standard_input_that_cannot_be_used(
 
 
 def test_standard_input_has_a_limit(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.experiments.user_data.inference.MAXIMUM_FILE_BYTES", 20)
+    monkeypatch.setattr("pellucid.train.evaluate.inference.MAXIMUM_FILE_BYTES", 20)
     give_standard_input(monkeypatch, b"others/dark\n" * 2)
     assert main(["predict", "on-images", "-"]) == 1
     assert "-: expected at most 20 bytes, received more" in capsys.readouterr().err

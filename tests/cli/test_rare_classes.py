@@ -16,12 +16,12 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import print_failures
-from pellucid.experiments.user_data import Settings
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.decision import Decision, choose_threshold, parse_threshold
-from pellucid.experiments.user_data.fit import fit_model
-from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.result_findings import find_threshold_problems
+from pellucid.train import Settings
+from pellucid.train.evaluate.decision import Decision, choose_threshold, parse_threshold
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.report.result_findings import find_threshold_problems
+from pellucid.train.settings.toml_reader import read_settings
+from pellucid.train.training_run import fit_model
 from tests.cli.conftest import save_untrained
 
 Output = pytest.CaptureFixture[str]

@@ -16,8 +16,8 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.user_data import evaluation
-from pellucid.experiments.user_data.evaluation import draw_pictures
+from pellucid.train.evaluate import evaluation
+from pellucid.train.evaluate.evaluation import draw_pictures
 from pellucid.training.callbacks import TerminateOnNaN
 from tests.cli.conftest import stop_before_training
 
@@ -186,7 +186,7 @@ def test_ctrl_c_while_a_resumed_run_reads_its_data_says_how_to_resume(
     def stop(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pellucid.experiments.user_data.pipeline.load_dataset", stop)
+    monkeypatch.setattr("pellucid.train.prepare.prepared_run.load_dataset", stop)
     assert main(["resume", "run", "--quiet"]) == 130
     assert capsys.readouterr().err == "interrupted. To resume: pellucid resume run\n"
 
@@ -195,7 +195,7 @@ def test_ctrl_c_before_the_first_step_says_how_to_resume(monkeypatch: pytest.Mon
     def stop(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pellucid.experiments.user_data.pipeline.PreparedRun.get_part", stop)
+    monkeypatch.setattr("pellucid.train.prepare.prepared_run.PreparedRun.get_part", stop)
     assert main([*WORDS, "--quiet"]) == 130
     expected = "interrupted in epoch 1 of 4; no epoch is finished. To resume: pellucid resume runs/1\n"
     assert capsys.readouterr().err == expected

@@ -16,7 +16,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.user_data import run_page, run_report
+from pellucid.train.report import run_page, run_report
 from tests.conftest import AXE, FIND_CUT_OFF, OPEN_DETAILS, Pages, is_external
 
 HOSTILE = '</script><img src=x onerror="alert(1)"><b>&amp;'
@@ -229,7 +229,7 @@ def find_in(measures: Any) -> str:
 
 
 def make_record() -> Any:
-    from pellucid.experiments.runner.record import Record
+    from pellucid.tracking.record import Record
 
     return Record("train", "t", "finished", None, 0, {}, None, None, {}, [], 1.0, {}, [], [], {"pellucid": "1"}, {})
 
@@ -271,8 +271,8 @@ def test_many_classes_unfold() -> None:
 
 
 def test_a_picture_with_many_points_stays_small(tmp_path: Path) -> None:
-    from pellucid.experiments.runner import RunContext
     from pellucid.show.prediction_plots import residuals
+    from pellucid.tracking import RunContext
 
     points = np.random.default_rng(0).normal(size=(20_000, 1))
     run = RunContext(tmp_path)

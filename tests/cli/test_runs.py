@@ -12,7 +12,7 @@ from PIL import Image
 
 import pellucid as pel
 from pellucid.cli import main
-from pellucid.experiments.runner import Record, Score
+from pellucid.tracking import Record, Score
 
 Output = pytest.CaptureFixture[str]
 

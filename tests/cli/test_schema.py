@@ -12,16 +12,16 @@ from jsonschema import Draft7Validator
 import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
-from pellucid.experiments.user_data import experiment_schema
-from pellucid.experiments.user_data.config_toml import format_settings
-from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.settings import Settings
 from pellucid.model.object_config import get_classes, layer_to_config
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.settings import schema
+from pellucid.train.settings.settings import Settings
+from pellucid.train.settings.toml_reader import format_settings
 from tests.cli.test_experiment_files import BASE, BRANCHES
 from tests.inspect.test_from_toml import GOOD, graph
 from tests.nn.layer_rows import LAYERS
 
-SCHEMA = json.loads(experiment_schema.FILE.read_text("utf-8"))
+SCHEMA = json.loads(schema.FILE.read_text("utf-8"))
 VALIDATOR = Draft7Validator(SCHEMA)
 PAGES = Path(pel.__file__).parent.rglob("*.md")
 EXAMPLES = [text for page in PAGES for text in re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.S)]
@@ -32,7 +32,7 @@ def find_mistakes(text: str) -> list[str]:
 
 
 def test_the_file_is_that_of_the_code() -> None:
-    assert experiment_schema.FILE.read_text("utf-8") == experiment_schema.render_schema(), "run `make stubs`"
+    assert schema.FILE.read_text("utf-8") == schema.render_schema(), "run `make stubs`"
     Draft7Validator.check_schema(SCHEMA)
 
 
@@ -125,6 +125,6 @@ def test_mistakes_are_found(old: str, new: str) -> None:
 def test_every_argument_has_a_description_and_a_type() -> None:
     for name, table in SCHEMA["definitions"].items():
         properties: dict[str, Any] = table.get("properties", {})
-        for key, schema in properties.items():
-            assert {"type", "enum", "anyOf", "allOf", "$ref"} & set(schema), (name, key)
-            assert "$ref" in schema or schema["description"], (name, key)
+        for key, described in properties.items():
+            assert {"type", "enum", "anyOf", "allOf", "$ref"} & set(described), (name, key)
+            assert "$ref" in described or described["description"], (name, key)

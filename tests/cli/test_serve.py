@@ -20,15 +20,15 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.cli import main
 from pellucid.data import DataWarning
-from pellucid.experiments.serving.access import Access
-from pellucid.experiments.serving.limits import Limits
-from pellucid.experiments.serving.page import render_page
-from pellucid.experiments.serving.prediction_schema import describe_server
-from pellucid.experiments.serving.served_model import ServedModel
-from pellucid.experiments.user_data.inference import TrainedNetwork
-from pellucid.experiments.user_data.loaders import table_loader
-from pellucid.experiments.user_data.saved_models import SavedModel
-from pellucid.experiments.user_data.settings import Settings
+from pellucid.train.evaluate.inference import TrainedNetwork
+from pellucid.train.evaluate.saved_models import SavedModel
+from pellucid.train.read.loaders import table_loader
+from pellucid.train.serve.access import Access
+from pellucid.train.serve.limits import Limits
+from pellucid.train.serve.page import render_page
+from pellucid.train.serve.prediction_schema import describe_server
+from pellucid.train.serve.served_model import ServedModel
+from pellucid.train.settings.settings import Settings
 from tests.cli.conftest import save_untrained
 from tests.cli.running_server import FLAT, JSON, TOKEN, Running, multipart, run_server
 

@@ -238,7 +238,7 @@ def test_invalid_options_are_one_line(words: Sequence[str], status: int, message
 def test_a_port_in_use_is_named_and_the_default_port_is_not_needed(
     capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pellucid.experiments.serving import server
+    from pellucid.train.serve import server
 
     with server.open_socket("127.0.0.1", 0) as taken:
         assert taken.proto == socket.IPPROTO_TCP  # otherwise asyncio leaves Nagle's algorithm on: 40 ms a response
@@ -251,7 +251,7 @@ def test_a_port_in_use_is_named_and_the_default_port_is_not_needed(
 
 
 def test_other_machines_are_let_in_with_a_warning(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.experiments.serving import server
+    from pellucid.train.serve import server
 
     served: list[Any] = []
     monkeypatch.setattr(server, "serve", lambda *arguments, **options: served.append(arguments))

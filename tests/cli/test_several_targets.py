@@ -11,14 +11,14 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
 from pellucid.data.errors import DataError, DataWarning, NoColumnError
-from pellucid.experiments.data_check.column_checks import compute_predictive_power
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import fit_model
-from pellucid.experiments.user_data.loaders import load_dataset
-from pellucid.experiments.user_data.pipeline import PreparedRun, prepare
-from pellucid.experiments.user_data.settings import Settings
-from pellucid.experiments.user_data.sweep_grid import scale_layers
+from pellucid.tracking.errors import UsageError
+from pellucid.train.check.column_checks import compute_predictive_power
+from pellucid.train.fit.sweep_grid import scale_layers
+from pellucid.train.prepare.prepared_run import PreparedRun, prepare
+from pellucid.train.read.loaders import load_dataset
+from pellucid.train.settings.settings import Settings
+from pellucid.train.settings.toml_reader import read_settings
+from pellucid.train.training_run import fit_model
 
 Output = pytest.CaptureFixture[str]
 

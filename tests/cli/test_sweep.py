@@ -15,13 +15,13 @@ import pytest
 import pellucid as pel
 from pellucid.cli import main
 from pellucid.data import DataError
-from pellucid.experiments.runner import RunContext
-from pellucid.experiments.user_data import Settings
-from pellucid.experiments.user_data import sweep as sweep_module
-from pellucid.experiments.user_data.fit import fit_model
-from pellucid.experiments.user_data.pipeline import prepare
-from pellucid.experiments.user_data.sweep import plan_rungs, run_sweep
-from pellucid.experiments.user_data.sweep_grid import draw_trials, make_trial, parse_grid
+from pellucid.tracking import RunContext
+from pellucid.train import Settings
+from pellucid.train.fit import sweep as sweep_module
+from pellucid.train.fit.sweep import plan_rungs, run_sweep
+from pellucid.train.fit.sweep_grid import draw_trials, make_trial, parse_grid
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.training_run import fit_model
 from tests.cli.conftest import write_flats
 from tests.cli.photos import draw_images
 
@@ -237,11 +237,11 @@ def test_a_state_of_another_sweep_is_refused(run: Path, monkeypatch: pytest.Monk
     file = Path("cut/experiment.toml")
     file.write_text(file.read_text().replace("units=4,16", "units=4,17"))
     with pytest.raises(DataError, match=r"expected the state of this sweep, received that of another. Remove the file"):
-        pel.experiments.user_data.train(Settings(**read(file)), Path("cut"))
+        pel.train.train(Settings(**read(file)), Path("cut"))
 
 
 def read(file: Path) -> dict[str, Any]:
-    from pellucid.experiments.user_data.config_toml import read_settings
+    from pellucid.train.settings.toml_reader import read_settings
 
     return read_settings(file)
 
@@ -399,8 +399,8 @@ def test_the_error_names_cause_and_fix(options: list[str], message: str, capsys:
 
 
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pellucid.experiments.runner import UsageError
-    from pellucid.experiments.user_data.sweep_grid import check_sweep
+    from pellucid.tracking import UsageError
+    from pellucid.train.fit.sweep_grid import check_sweep
 
     monkeypatch.setattr("pellucid.run.distributed.process_group.num_processes", lambda: 2)
     with pytest.raises(UsageError, match=r"sweep: not available with --distributed. Sweep in one process"):

@@ -19,7 +19,7 @@ from pellucid.cli import main
 from pellucid.cli.app import app
 from pellucid.cli.output import ERRORS, OUTPUT
 from pellucid.cli.tour import _print_table as print_table
-from pellucid.experiments.runner import Record
+from pellucid.tracking import Record
 
 ESCAPE = "\x1b["
 COLOR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")

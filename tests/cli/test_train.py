@@ -18,11 +18,11 @@ import pellucid as pel
 from pellucid.cli import main
 from pellucid.cli.train import merge_settings
 from pellucid.data import DataError, DataWarning
-from pellucid.experiments.runner import RunContext, UsageError
-from pellucid.experiments.user_data import Settings, train
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.fit import save_settings
-from pellucid.experiments.user_data.pipeline import prepare
+from pellucid.tracking import RunContext, UsageError
+from pellucid.train import Settings, train
+from pellucid.train.prepare.prepared_run import prepare
+from pellucid.train.settings.toml_reader import read_settings
+from pellucid.train.training_run import save_settings
 from tests.cli.photos import draw_images
 
 Output = pytest.CaptureFixture[str]
@@ -303,8 +303,8 @@ def test_parts_of_folders_and_arrays_are_kept(folder: Path) -> None:
 
 
 def test_the_split_is_stratified_and_depends_on_the_seed(folder: Path) -> None:
-    from pellucid.experiments.user_data.dataset import split_dataset
-    from pellucid.experiments.user_data.loaders import load_dataset
+    from pellucid.train.read.dataset import split_dataset
+    from pellucid.train.read.loaders import load_dataset
 
     np.savez("uneven.npz", x=np.arange(103.0)[:, None], y=["a"] * 60 + ["b"] * 40 + ["c"] * 3)
     samples = load_dataset(Settings("uneven.npz"))

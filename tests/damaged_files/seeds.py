@@ -30,26 +30,26 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.data import DataError, image_folder, read_idx, read_npz, read_table, write_idx
 from pellucid.data.digit_folder_writer import CONFIG_FILE, DigitFolderConfig, _is_up_to_date
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import FILE as RECORD
-from pellucid.experiments.runner.record import is_finished
-from pellucid.experiments.serving.body_reading import MULTIPART, split_multipart
-from pellucid.experiments.serving.limits import Limits, RequestError
-from pellucid.experiments.serving.request_reading import BINARY, JSON, Body, read_samples
-from pellucid.experiments.serving.served_model import ServedModel
-from pellucid.experiments.user_data.config_toml import read_settings
-from pellucid.experiments.user_data.inference import read_inputs
-from pellucid.experiments.user_data.loaders import get_loaders, load_dataset
-from pellucid.experiments.user_data.loaders.table_loader import READING
-from pellucid.experiments.user_data.saved_models import SavedModel
-from pellucid.experiments.user_data.settings import Settings
-from pellucid.experiments.user_data.sweep import STATE, read_result, save_state
-from pellucid.experiments.user_data.sweep_result import Rung, SweepResult, TrialResult
-from pellucid.experiments.user_data.trained_network import DATA, MODEL, TrainedNetwork, load_network, read_description
-from pellucid.experiments.user_data.weight_source import load_source
 from pellucid.inspect.equivalence.program_process import read_answer
 from pellucid.inspect.equivalence.program_worker import write_message
 from pellucid.run.compilation_cache import pack_entry, unpack_entry
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import is_finished
+from pellucid.tracking.run_folder import DATA, MODEL, RECORD
+from pellucid.train.evaluate.inference import read_inputs
+from pellucid.train.evaluate.saved_models import SavedModel
+from pellucid.train.evaluate.trained_network import TrainedNetwork, load_network, read_description
+from pellucid.train.fit.sweep import STATE, read_result, save_state
+from pellucid.train.fit.sweep_result import Rung, SweepResult, TrialResult
+from pellucid.train.fit.weight_source import load_source
+from pellucid.train.read.loaders import get_loaders, load_dataset
+from pellucid.train.read.loaders.table_loader import READING
+from pellucid.train.serve.body_reading import MULTIPART, split_multipart
+from pellucid.train.serve.limits import Limits, RequestError
+from pellucid.train.serve.request_reading import BINARY, JSON, Body, read_samples
+from pellucid.train.serve.served_model import ServedModel
+from pellucid.train.settings.settings import Settings
+from pellucid.train.settings.toml_reader import read_settings
 
 RUN = {"kind": "array", "shape": [4], "task": "classification", "class_names": ["a", "b", "c"], "target_names": []}
 DIGITS = DigitFolderConfig((3, 8), 1, 32, 0, "one-folder")

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from pellucid.data import DataError, DataWarning, image_folder
-from pellucid.experiments.data_check.check import check_data
-from pellucid.experiments.user_data import Settings
-from pellucid.experiments.user_data.loaders import load_dataset
+from pellucid.train import Settings
+from pellucid.train.check.check import check_data
+from pellucid.train.read.loaders import load_dataset
 
 SIZE = (8, 8)
 Files = dict[str, bytes]

@@ -11,9 +11,9 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.byhand import adder as adder_by_hand
 from pellucid.byhand import moons as moons_by_hand
-from pellucid.experiments.adder import AdderNetwork as Adder
-from pellucid.experiments.common.softmax_layer import SoftmaxLayer as Softmax
-from pellucid.experiments.moons import MoonsNetwork as Moons
+from pellucid.course.networks.adder import AdderNetwork as Adder
+from pellucid.course.networks.common.softmax_layer import SoftmaxLayer as Softmax
+from pellucid.course.networks.moons import MoonsNetwork as Moons
 from tests.model.workshop import NETWORKS, branching, digits
 
 

@@ -41,46 +41,46 @@ def draw_normal(self: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def moons() -> Any:
     from pellucid.byhand import moons as by_hand
-    from pellucid.experiments.moons import MoonsNetwork
+    from pellucid.course.networks.moons import MoonsNetwork
 
     return MoonsNetwork(by_hand.initialize(), 0.01, 0.01).cost
 
 
 def digits() -> Any:
-    from pellucid.experiments.mnist_cnn import MnistCnnNetwork
+    from pellucid.course.networks.mnist_cnn import MnistCnnNetwork
 
     network = MnistCnnNetwork(0.5, 0)
     return L.sparse_categorical_crossentropy(network.y, network.p).mean()
 
 
 def one_layer_of_digits() -> Any:
-    from pellucid.experiments.common.softmax_layer import SoftmaxLayer
+    from pellucid.course.networks.common.softmax_layer import SoftmaxLayer
 
     return SoftmaxLayer(np.zeros((9, 784), "uint8"), np.zeros(9, "int32"), 0.1).step
 
 
 def color_images() -> Any:
-    from pellucid.experiments.conv32 import Conv32Network
+    from pellucid.course.networks.conv32 import Conv32Network
 
     network = Conv32Network(2, 0.5, 0)
     return L.sparse_categorical_crossentropy(network.y, network.p).mean()
 
 
 def many_moons() -> Any:
-    from pellucid.experiments.regularization import build
+    from pellucid.course.networks.regularization import build
 
     return build(0.1, 8, 0.02, 40, 0)
 
 
 def adder() -> Any:
     from pellucid.byhand import adder as by_hand
-    from pellucid.experiments.adder import AdderNetwork
+    from pellucid.course.networks.adder import AdderNetwork
 
     return AdderNetwork(by_hand.initialize(4, 0), 4, 0.1).error
 
 
 def images() -> Any:
-    from pellucid.experiments.images import build_model
+    from pellucid.course.networks.images import build_model
 
     return build_model(2, 0.01, 0)
 

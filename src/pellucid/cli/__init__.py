@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from pellucid.experiments.common.interrupt import acknowledge_interrupt, repeat_interrupts
+from pellucid.tracking.interrupt import acknowledge_interrupt, repeat_interrupts
 
 INTERRUPTED, TERMINATED = 130, 143
 

@@ -29,8 +29,8 @@ from pellucid.cli.serve import serve
 from pellucid.cli.time import time
 from pellucid.cli.tour import tour
 from pellucid.cli.train import resume, train
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.experiment import describe_error
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.experiment import describe_error
 from pellucid.version import __version__
 
 FAILED, USAGE = 1, 2

@@ -8,9 +8,10 @@ from cyclopts import Parameter
 
 from pellucid.cli.output import Option
 from pellucid.errors import near_miss
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
 from pellucid.progress import create_progress_display
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
+from pellucid.tracking.run_folder import MODEL
 
 if TYPE_CHECKING:
     from pellucid.model.model import Model
@@ -82,11 +83,10 @@ def bench(
 
 def load_network(network: str) -> "Model":
     """Load the network of a run or file, or build the default network for data."""
-    from pellucid.experiments.user_data.loaders import get_built_in_names
-    from pellucid.experiments.user_data.pipeline import prepare
-    from pellucid.experiments.user_data.saved_models import MODEL_SUFFIXES, as_model, load_saved_model
-    from pellucid.experiments.user_data.settings import Settings
-    from pellucid.experiments.user_data.trained_network import MODEL
+    from pellucid.train.evaluate.saved_models import MODEL_SUFFIXES, as_model, load_saved_model
+    from pellucid.train.prepare.prepared_run import prepare
+    from pellucid.train.read.loaders import get_built_in_names
+    from pellucid.train.settings.settings import Settings
 
     path, built_in = Path(network), get_built_in_names()
     if network in built_in:

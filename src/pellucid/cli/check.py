@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
 
 if TYPE_CHECKING:
     from pellucid.course.answer_file import ExerciseReport

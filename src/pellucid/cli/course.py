@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from pellucid.cli.output import ERRORS, Option
 from pellucid.errors import NoSuchNameError
-from pellucid.experiments.runner import UsageError
 from pellucid.progress import create_progress_display
+from pellucid.tracking import UsageError
 
 
 def course(

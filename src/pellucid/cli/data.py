@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pellucid.cli.output import OUTPUT, Option
 from pellucid.cli.train import add_options, get_given, merge_settings
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.user_data.loaders import get_options
-from pellucid.experiments.user_data.settings import PARAMETERS
+from pellucid.tracking.record import to_json
+from pellucid.train.read.loaders import get_options
+from pellucid.train.settings.settings import PARAMETERS
 
 OPTIONS = {
     **get_options(),
@@ -52,9 +52,9 @@ def data(
     json
         Print overview and findings as JSON.
     """
-    from pellucid.experiments.data_check.check import check_data
-    from pellucid.experiments.user_data.settings import Settings
     from pellucid.optional_packages import require_packages
+    from pellucid.train.check.check import check_data
+    from pellucid.train.settings.settings import Settings
 
     values = get_given(OPTIONS, given)
     with require_packages("pellucid data"):

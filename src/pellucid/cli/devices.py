@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking.record import to_json
 
 
 def devices(*, json: Annotated[bool, Option] = False) -> int:

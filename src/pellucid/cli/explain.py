@@ -7,9 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.runner.run_folder import open_run_folder
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
+from pellucid.tracking.run_folder import open_run_folder
 
 
 def explain(
@@ -53,7 +53,7 @@ def explain(
         Print the explanation as JSON.
     """
     from pellucid.cli.predict import check_files
-    from pellucid.experiments.user_data.saved_models import load_saved_model
+    from pellucid.train.evaluate.saved_models import load_saved_model
 
     if files:
         check_files("explain", files, ("--target", "--out", "--strict", "--json"))
@@ -62,7 +62,7 @@ def explain(
     saved = load_saved_model(network)
     if files and saved.network is None:
         raise UsageError(f"{network}: expected the folder of a run, which describes how files become inputs")
-    from pellucid.experiments.user_data.explanations import (
+    from pellucid.train.evaluate.explanations import (
         FormulaExplanation,
         PredictionExplanations,
         explain_formulas,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking.record import to_json
 
 
 def export(
@@ -48,8 +48,8 @@ def export(
     json
         Print the report as JSON.
     """
-    from pellucid.experiments.user_data.network_export import export_network
-    from pellucid.experiments.user_data.saved_models import load_saved_model
+    from pellucid.train.evaluate.saved_models import load_saved_model
+    from pellucid.train.export.network_export import export_network
 
     report = export_network(load_saved_model(network), to, out, overwrite)
     print(to_json(report.to_json()) if json else report)

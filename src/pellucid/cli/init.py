@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
+from pellucid.tracking.errors import UsageError
 
 
 def init(
@@ -35,7 +35,7 @@ def init(
         Replace an existing file.
     """
     from pellucid.atomic_write import atomic_write
-    from pellucid.experiments.user_data.config_template import write_template
+    from pellucid.train.settings.template import write_template
 
     if out.suffix.lower() != ".toml":
         raise UsageError(f"--out: expected a file that ends in .toml; received {out}")

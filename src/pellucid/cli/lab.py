@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
 
 
 def lab(

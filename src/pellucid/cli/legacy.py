@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from pellucid.cli.output import ERRORS, OUTPUT, Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.runner.result import pluralize
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
+from pellucid.tracking.result import pluralize
 
 if TYPE_CHECKING:
     from pellucid.compat.script import ScriptRun
@@ -71,8 +71,8 @@ def legacy(
     from pellucid.compat.old_calls import find_old_calls
     from pellucid.compat.programs import RECORDER
     from pellucid.compat.script import FIGURES, ScriptRun
-    from pellucid.experiments.runner.run_folder import open_run_folder
     from pellucid.show.program_formulas import format_program, render_programs
+    from pellucid.tracking.run_folder import open_run_folder
 
     if translate and (arguments or explain):
         raise UsageError("--translate: expected no arguments of the script and no --explain, because it does not run")

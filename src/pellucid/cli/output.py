@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from pellucid.experiments.common.interrupt import discard_output
-from pellucid.experiments.runner import ExperimentResult, Record
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking import ExperimentResult, Record
+from pellucid.tracking.interrupt import discard_output
+from pellucid.tracking.record import to_json
 
 Option: Parameter = Parameter(negative="", show_default=False)
 """An option without a ``--no-`` form; its description has the default."""

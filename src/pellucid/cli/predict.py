@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from pellucid.cli.output import Option
 from pellucid.errors import near_miss
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
 
 OUTPUTS = ("file", "class", "probability", "probabilities", "values")
 
@@ -44,9 +44,9 @@ def evaluate(
     json
         Print only the metrics, as JSON.
     """
-    from pellucid.experiments.user_data.inference import evaluate_network
-    from pellucid.experiments.user_data.result_tables import format_groups, format_metrics
-    from pellucid.experiments.user_data.trained_network import load_network
+    from pellucid.train.evaluate.inference import evaluate_network
+    from pellucid.train.evaluate.trained_network import load_network
+    from pellucid.train.report.result_tables import format_groups, format_metrics
 
     result = evaluate_network(load_network(folder), data, strict)
     if json:
@@ -97,8 +97,8 @@ def predict(
         Print the predictions as JSON, with the probabilities of all classes.
     """
     check_files("predict", files)
-    from pellucid.experiments.user_data import inference
-    from pellucid.experiments.user_data.trained_network import load_network
+    from pellucid.train.evaluate import inference
+    from pellucid.train.evaluate.trained_network import load_network
 
     predictions = inference.predict(load_network(folder), files, strict)
     if json:

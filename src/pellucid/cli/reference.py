@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pellucid.cli.output import Option
 from pellucid.errors import NoSuchNameError
-from pellucid.experiments.runner import UsageError
-from pellucid.experiments.runner.record import to_json
+from pellucid.tracking import UsageError
+from pellucid.tracking.record import to_json
 
 WIDTHS = (60, 100)
 """Shortest and longest lines of text, in characters."""

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import OUTPUT, Option, finish_run, format_result
-from pellucid.experiments.runner import Experiment, ExperimentResult, Range, UsageError, run_experiment
-from pellucid.experiments.runner.parameters import parse_assignments
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.runner.registry import NAMES, find_experiment
-from pellucid.experiments.runner.run_folder import open_run_folder
+from pellucid.course.networks.registry import NAMES, find_experiment
 from pellucid.progress import create_progress_display
+from pellucid.tracking import Experiment, ExperimentResult, Range, UsageError, run_experiment
+from pellucid.tracking.parameters import parse_assignments
+from pellucid.tracking.record import to_json
+from pellucid.tracking.run_folder import open_run_folder
 
 SEEDS = Range(0, 2**32 - 1)
 

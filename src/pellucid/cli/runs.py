@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
-from pellucid.experiments.runner.run_folder import RUNS
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
+from pellucid.tracking.run_folder import RUNS
 
 
 def runs(
@@ -44,9 +44,9 @@ def runs(
     json
         Print the table or the comparison as JSON.
     """
-    from pellucid.experiments.runs.run_difference import compare_saved_runs
-    from pellucid.experiments.runs.run_table import format_runs, sort_runs
-    from pellucid.experiments.runs.saved_run import find_runs, is_run, read_run
+    from pellucid.tracking.run_difference import compare_saved_runs
+    from pellucid.tracking.run_table import format_runs, sort_runs
+    from pellucid.tracking.saved_run import find_runs, is_run, read_run
 
     if len(folders) == 2 and all(map(is_run, folders)):
         if sort is not None:

@@ -19,5 +19,5 @@ def schema() -> int:
     which VS Code (with Even Better TOML or Tombi), Neovim, Helix and Zed read.
     The command taplo check mine.toml checks a file without an editor.
     """
-    OUTPUT.print((files("pellucid.experiments.user_data") / "experiment.schema.json").read_text("utf-8").rstrip())
+    OUTPUT.print((files("pellucid.train.settings") / "experiment.schema.json").read_text("utf-8").rstrip())
     return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import ERRORS, OUTPUT, Option
-from pellucid.experiments.runner.errors import UsageError
 from pellucid.optional_packages import require_packages
+from pellucid.tracking.errors import UsageError
 
 TOKEN_VARIABLE = "PELLUCID_SERVE_TOKEN"
 MAXIMUM_PORT = 65_535
@@ -81,12 +81,12 @@ def serve(
     with require_packages("pellucid serve"):
         for name in ("starlette", "uvicorn", "python_multipart"):
             import_module(name)
-    from pellucid.experiments.serving.access import make_token
-    from pellucid.experiments.serving.limits import MEGABYTE, Limits
-    from pellucid.experiments.serving.served_model import ServedModel
-    from pellucid.experiments.serving.server import Address, open_socket
-    from pellucid.experiments.serving.server import serve as run_server
-    from pellucid.experiments.user_data.saved_models import load_saved_model
+    from pellucid.train.evaluate.saved_models import load_saved_model
+    from pellucid.train.serve.access import make_token
+    from pellucid.train.serve.limits import MEGABYTE, Limits
+    from pellucid.train.serve.served_model import ServedModel
+    from pellucid.train.serve.server import Address, open_socket
+    from pellucid.train.serve.server import serve as run_server
 
     served = ServedModel(load_saved_model(network), batch_size)
     limits = Limits(body_bytes=int(max_megabytes * MEGABYTE), seconds=timeout, batch_samples=batch_size)
@@ -115,7 +115,7 @@ def check_options(
     timeout: float,
 ) -> None:
     """Raise `UsageError` for an option out of range, and warn of a server that other machines can reach."""
-    from pellucid.experiments.serving.access import MINIMUM_TOKEN_CHARACTERS, is_loopback
+    from pellucid.train.serve.access import MINIMUM_TOKEN_CHARACTERS, is_loopback
 
     if port is not None and not 0 <= port <= MAXIMUM_PORT:
         raise UsageError(f"--port: expected 0 to {MAXIMUM_PORT}; received {port}")

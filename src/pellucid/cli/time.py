@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.record import to_json
 from pellucid.progress import create_progress_display
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.record import to_json
 
 
 def time(
@@ -46,8 +46,8 @@ def time(
     for name, value in (("--batch-size", batch_size), ("--iterations", iterations)):
         if value < 1:
             raise UsageError(f"{name}: expected 1 or more; received {value}")
-    from pellucid.experiments.user_data.saved_models import load_saved_model
     from pellucid.inspect.layer_timing import time_model
+    from pellucid.train.evaluate.saved_models import load_saved_model
 
     model = load_saved_model(network).model
     with create_progress_display() as display:

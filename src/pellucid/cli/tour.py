@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 from pellucid.cli.output import Option
-from pellucid.experiments.runner import Record
-from pellucid.experiments.runner.registry import NAMES, find_experiment
+from pellucid.course.networks.registry import NAMES, find_experiment
 from pellucid.progress import create_progress_display
+from pellucid.tracking import Record
 
 
 def tour(*names: str, out: Annotated[Path, Option] = Path("tour")) -> int:
@@ -27,7 +27,7 @@ def tour(*names: str, out: Annotated[Path, Option] = Path("tour")) -> int:
     out
         Folder of the page (default: tour).
     """
-    from pellucid.experiments.report import PAGE, run_all
+    from pellucid.course.tour import PAGE, run_all
 
     experiments = [find_experiment(name) for name in names or NAMES]
     page = out / PAGE
@@ -45,7 +45,7 @@ def tour(*names: str, out: Annotated[Path, Option] = Path("tour")) -> int:
 
 
 def _print_next_steps() -> None:
-    from pellucid.experiments.report.next_steps import NEXT_STEPS
+    from pellucid.course.tour.next_steps import NEXT_STEPS
 
     width = max(map(len, NEXT_STEPS))
     print("\nWhere to go next:")

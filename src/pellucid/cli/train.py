@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 from cyclopts import Parameter as CommandParameter
 
 from pellucid.cli.output import ERRORS, OUTPUT, Option, finish_run, format_result
-from pellucid.experiments.runner.errors import UsageError
-from pellucid.experiments.runner.parameters import Parameter
-from pellucid.experiments.runner.run_folder import open_run_folder
-from pellucid.experiments.user_data.loaders import get_options
-from pellucid.experiments.user_data.settings import PARAMETERS
+from pellucid.tracking.errors import UsageError
+from pellucid.tracking.parameters import Parameter
+from pellucid.tracking.run_folder import open_run_folder
+from pellucid.train.read.loaders import get_options
+from pellucid.train.settings.settings import PARAMETERS
 
 if TYPE_CHECKING:
-    from pellucid.experiments.runner.record import Record
-    from pellucid.experiments.user_data.settings import Settings
+    from pellucid.tracking.record import Record
+    from pellucid.train.settings.settings import Settings
 
 FILE_ONLY = ("loss", "metrics", "checksum", "weights_checksum", "sweep")
 """Settings for which TOML files have a key, and the command has no option."""
@@ -106,7 +106,7 @@ def train(
             "built-in name such as moons"
         )
     check_output("train", json, quiet)
-    from pellucid.experiments.user_data.settings import Settings
+    from pellucid.train.settings.settings import Settings
 
     values = get_given(OPTIONS, given)
     model = values.pop("model", None)
@@ -144,7 +144,7 @@ def resume(
         Print only warnings, errors, and failures such as a class that is never predicted.
     """
     check_output("resume", json, quiet)
-    from pellucid.experiments.user_data.fit import read_interrupted_run
+    from pellucid.train.training_run import read_interrupted_run
 
     settings = read_interrupted_run(folder)
     if devices is not None:
@@ -197,8 +197,8 @@ def merge_settings(
     data: str, model: str | None, values: dict[str, Any], assignments: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Return settings from the TOML files and the ``--set`` of a command line, overridden by its options."""
-    from pellucid.experiments.user_data.config_toml import get_keys, parse_settings
-    from pellucid.experiments.user_data.experiment_table import ExperimentTable, read_experiment_table
+    from pellucid.train.settings.experiment_table import ExperimentTable, read_experiment_table
+    from pellucid.train.settings.toml_reader import get_keys, parse_settings
 
     if data.endswith(".toml"):
         experiment = read_experiment_table(Path(data))
@@ -236,8 +236,8 @@ def execute(
 ) -> int:
     if distributed:
         join_process_group(settings, out)
-    from pellucid.experiments.user_data.fit import run_training
     from pellucid.run.distributed.process_group import process_id
+    from pellucid.train.training_run import run_training
 
     silent = json or quiet or bool(distributed and process_id())
 

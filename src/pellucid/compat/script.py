@@ -16,8 +16,8 @@ from typing import NamedTuple
 from pellucid.compat import python2
 from pellucid.compat.import_hook import use_old_libraries
 from pellucid.errors import PellucidError
-from pellucid.experiments.runner.experiment import describe_error
 from pellucid.graph.source_location import format_filename
+from pellucid.tracking.experiment import describe_error
 
 STDIN = "<stdin>"
 NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")

@@ -17,7 +17,7 @@ from pellucid.live.lab.row_order import MAX_ROWS, order_rows
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
-    from pellucid.experiments.user_data.dataset import Dataset
+    from pellucid.train.read.dataset import Dataset
 
 
 MIN_ROWS = 10
@@ -92,8 +92,8 @@ def read_rows(
 
 def load(data: Any, target: str | None, task: str | None, strict: bool) -> tuple[Dataset, list[str] | None]:
     """Return the data with the names of their features, or None where the columns of a table have them."""
-    from pellucid.experiments.user_data import Settings
-    from pellucid.experiments.user_data.loaders import load_dataset
+    from pellucid.train import Settings
+    from pellucid.train.read.loaders import load_dataset
 
     if isinstance(data, str | Path):
         options = {} if target is None else {"target": target}
@@ -107,8 +107,8 @@ def load(data: Any, target: str | None, task: str | None, strict: bool) -> tuple
 
 def load_arrays(data: Any, task: str | None) -> tuple[Dataset, list[str] | None]:
     """Return a pair of arrays as data; column names of a data frame become names of features."""
-    from pellucid.experiments.user_data import Settings
-    from pellucid.experiments.user_data.loaders.array_loader import check_pair, make_dataset
+    from pellucid.train import Settings
+    from pellucid.train.read.loaders.array_loader import check_pair, make_dataset
 
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise OptionError(
@@ -151,7 +151,7 @@ def check_targets(dataset: Dataset) -> Array:
 
 def name_columns(description: Mapping[str, Any], X: Array) -> list[str]:
     """Return names of the features: columns of a table, with one name for each category, or x1, x2, ..."""
-    from pellucid.experiments.user_data.table_columns import list_features
+    from pellucid.train.read.table_columns import list_features
 
     if "inputs" in description:
         return list_features(description["inputs"])

@@ -1,0 +1,1 @@
+"""Helpers of several networks of the course."""

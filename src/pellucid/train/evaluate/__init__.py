@@ -1,0 +1,1 @@
+"""Fourth step: predictions, metrics, baselines and explanations."""

@@ -1,0 +1,1 @@
+"""Exported networks: other formats, and the description of their inputs and outputs."""

@@ -1,0 +1,1 @@
+"""Third step: built-in networks, fine-tuning, cross-validation and sweeps."""

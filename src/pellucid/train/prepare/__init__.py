@@ -1,0 +1,1 @@
+"""Second step: from settings to a compiled network with encoded data."""

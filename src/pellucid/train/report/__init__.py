@@ -1,0 +1,1 @@
+"""Fifth step: findings, pictures and the HTML page of a run."""

@@ -1,0 +1,1 @@
+"""Settings of training runs: experiment files, their template and their JSON Schema."""
