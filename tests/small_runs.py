@@ -14,7 +14,7 @@ from pellucid.tracking import Experiment, ExperimentResult, Range, RunContext, S
 @pytest.fixture(scope="module")
 def quick_runs(compile_once: None, blank_pictures: None) -> Iterator[None]:
     """Runs load programs that other runs have compiled, draw nothing, and compute few points of decision boundaries."""
-    from pellucid.show import plots
+    from pellucid.show.plots import plots
 
     make_mesh = plots.make_mesh
     with pytest.MonkeyPatch.context() as patch:
@@ -27,7 +27,7 @@ def drawn_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are drawn."""
     from matplotlib.figure import Figure
 
-    from pellucid.show import plot_style, plots
+    from pellucid.show.plots import plot_style, plots
 
     monkeypatch.setattr(Figure, "savefig", inspect.unwrap(Figure.savefig))
     monkeypatch.setattr(plots, "make_mesh", plot_style.make_mesh)
@@ -36,7 +36,7 @@ def drawn_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_grids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grids of images have three panels at most: a panel takes a hundredth of a second."""
-    from pellucid.show import plots
+    from pellucid.show.plots import plots
 
     draw = plots.image_grid
 
@@ -98,7 +98,7 @@ def sample(
     strengths: Annotated[tuple[float, ...], Range(0), "L2 strengths"] = (0.0, 0.01),
 ) -> ExperimentResult:
     """It adds `passes` ones. That is all."""
-    from pellucid.show.plots import learning_curves
+    from pellucid.show.plots.plots import learning_curves
 
     with run.clock("adding"):
         total = sum(1 for _ in range(passes))

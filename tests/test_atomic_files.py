@@ -16,8 +16,8 @@ from pellucid import nn
 from pellucid.cli import main
 from pellucid.course.tour import run_all
 from pellucid.data import write_idx
-from pellucid.show.figure import Picture
-from pellucid.show.plots import learning_curves
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plots import learning_curves
 from pellucid.tracking import ExperimentResult, RunContext, Score, experiment, run_experiment
 
 

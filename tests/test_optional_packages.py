@@ -75,7 +75,7 @@ def convert_python2() -> str:
 
 
 def draw_curve() -> Any:
-    from pellucid.show.plot_style import new_figure
+    from pellucid.show.plots.plot_style import new_figure
 
     return new_figure(4, 3)
 
@@ -126,7 +126,7 @@ def test_a_feature_names_the_package_and_the_command_that_installs_it(
     for name in [name for name in sys.modules if name.startswith(f"{module}.")]:
         monkeypatch.delitem(sys.modules, name)  # a loaded submodule would be found without its package
     monkeypatch.setitem(sys.modules, module, None)  # its import fails as that of a missing package
-    monkeypatch.delitem(sys.modules, "pellucid.show.themed_figure", raising=False)  # imports Matplotlib
+    monkeypatch.delitem(sys.modules, "pellucid.show.plots.themed_figure", raising=False)  # imports Matplotlib
     try:
         message = "" if FEATURES[module]() != 1 else capsys.readouterr().err
     except pel.PellucidError as error:

@@ -89,15 +89,15 @@ _NAMES_BY_MODULE = {
     "pellucid.run.function": ["Function"],
     "pellucid.run.interrupts": ["Interrupted"],
     "pellucid.saving.expressions": ["load", "save"],
-    "pellucid.show.derive": ["derive"],
-    "pellucid.show.formula": ["formula"],
+    "pellucid.show.derivations.derive": ["derive"],
+    "pellucid.show.formulas.formula": ["formula"],
     "pellucid.run.from_jax": ["from_jax"],
-    "pellucid.show.tex": ["latex"],
-    "pellucid.show.graph_drawing": ["mermaid"],
-    "pellucid.show.why": ["why"],
-    "pellucid.show.costs": ["cost"],
-    "pellucid.show.numpy_script": ["source"],
-    "pellucid.show.tree": ["tree"],
+    "pellucid.show.formulas.tex": ["latex"],
+    "pellucid.show.graphs.graph_drawing": ["mermaid"],
+    "pellucid.show.why.element_arithmetic": ["why"],
+    "pellucid.show.costs.costs": ["cost"],
+    "pellucid.show.sources.numpy_script": ["source"],
+    "pellucid.show.graphs.tree": ["tree"],
     "pellucid.graph.naming": ["named"],
     "pellucid.graph.printing": ["text"],
 }
@@ -133,14 +133,14 @@ _EXTENSIONS: dict[str, list[extension_points.Extension[Any, Any]]] = {
     "pellucid.inspect.explain.renderers": [extension_points.optimizer_html, extension_points.optimizer_latex],
     "pellucid.run.distributed.divided_state": [extension_points.gathered_value],
     "pellucid.run.expression_eval": [extension_points.expression_value],
-    "pellucid.show.html_style": [extension_points.result_html],
-    "pellucid.show.notebook": [
+    "pellucid.show.pages.html_style": [extension_points.result_html],
+    "pellucid.show.pages.notebook": [
         extension_points.expression_html,
         extension_points.expression_latex,
         extension_points.function_html,
     ],
-    "pellucid.show.rewrite_log": [extension_points.journal_html, extension_points.journal_text],
-    "pellucid.show.rewrite_log_check": [extension_points.journal_check],
+    "pellucid.show.rewriting.rewrite_log": [extension_points.journal_html, extension_points.journal_text],
+    "pellucid.show.rewriting.rewrite_log_check": [extension_points.journal_check],
 }
 for _module, _provided in _EXTENSIONS.items():
     for _extension in _provided:

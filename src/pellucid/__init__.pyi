@@ -129,14 +129,14 @@ from pellucid.run.op_check import check_op
 from pellucid.run.vmap import vmap
 from pellucid.run.wasm.errors import MissingCompilerError, WasmCompilerError
 from pellucid.saving.expressions import load, save
-from pellucid.show.costs import cost
-from pellucid.show.derive import derive
-from pellucid.show.formula import formula
-from pellucid.show.graph_drawing import mermaid
-from pellucid.show.numpy_script import source
-from pellucid.show.tex import latex
-from pellucid.show.tree import tree
-from pellucid.show.why import why
+from pellucid.show.costs.costs import cost
+from pellucid.show.derivations.derive import derive
+from pellucid.show.formulas.formula import formula
+from pellucid.show.formulas.tex import latex
+from pellucid.show.graphs.graph_drawing import mermaid
+from pellucid.show.graphs.tree import tree
+from pellucid.show.sources.numpy_script import source
+from pellucid.show.why.element_arithmetic import why
 from pellucid.training import callbacks
 from pellucid.training.run_diff import compare
 from pellucid.training.sweeps.sweep import sweep

@@ -8,7 +8,7 @@ imported when the function is first called::
     def render_html(e): ...
 
 
-    expression_html.declare_provider("pellucid.show.notebook")
+    expression_html.declare_provider("pellucid.show.pages.notebook")
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main
-from pellucid.show.prediction_plots import confusion_matrix
+from pellucid.show.plots.prediction_plots import confusion_matrix
 from pellucid.train import training_run
 
 SECONDS = 10.0

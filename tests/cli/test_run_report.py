@@ -271,7 +271,7 @@ def test_many_classes_unfold() -> None:
 
 
 def test_a_picture_with_many_points_stays_small(tmp_path: Path) -> None:
-    from pellucid.show.prediction_plots import residuals
+    from pellucid.show.plots.prediction_plots import residuals
     from pellucid.tracking import RunContext
 
     points = np.random.default_rng(0).normal(size=(20_000, 1))

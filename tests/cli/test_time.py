@@ -15,7 +15,7 @@ from pellucid.cli import main
 from pellucid.inspect import layer_timing
 from pellucid.inspect.layer_timing import LayerTime, ModelTime, TimeSpread, summarize, time_model
 from pellucid.model.errors import ModelError
-from pellucid.show.roofline import Work
+from pellucid.show.costs.roofline import Work
 
 Output = pytest.CaptureFixture[str]
 

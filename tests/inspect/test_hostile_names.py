@@ -25,10 +25,10 @@ from pellucid.graph.serialization import GraphReader, GraphWriter
 from pellucid.graph.types import parse_dim
 from pellucid.model.object_config import layer_to_config, to_code
 from pellucid.saving.objects import ObjectReader, ObjectWriter
-from pellucid.show.latex_names import COMMANDS, name_to_latex
-from pellucid.show.literals import docstring_to_source, keyword_to_source, string_to_source
-from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.numpy_source import VariableNames
+from pellucid.show.formulas.latex_names import COMMANDS, name_to_latex
+from pellucid.show.formulas.mathml import latex_to_mathml
+from pellucid.show.sources.literals import docstring_to_source, keyword_to_source, string_to_source
+from pellucid.show.sources.numpy_source import VariableNames
 
 PLAIN = "plain"
 CALL = "__import__('pathlib').Path('hacked').touch()"

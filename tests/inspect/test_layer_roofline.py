@@ -12,7 +12,7 @@ from pellucid import nn
 from pellucid.inspect import layer_timing
 from pellucid.inspect.layer_roofline import LayerRoofline, format_count, make_roofline
 from pellucid.run.native.compiler import find_compiler
-from pellucid.show.roofline import Machine, Work
+from pellucid.show.costs.roofline import Machine, Work
 
 MACHINE = Machine(1e11, 1e10, peak=2e11, core_peak=1e11, cache_bandwidth=1e11, cache_bytes=2**20, cores=2)
 BIG = 2**30

@@ -78,7 +78,7 @@ def test_images(tmp_path):
 
 
 def test_text_and_figures(tmp_path):
-    from pellucid.show.plots import learning_curves
+    from pellucid.show.plots.plots import learning_curves
 
     with EventWriter(tmp_path) as writer:
         writer.text("note", "**bold**, and ü")

@@ -23,9 +23,9 @@ from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.page import render_page
 from pellucid.live.spec import assemble_figure
 from pellucid.live.views.numbers import add_gradients, name_loss
-from pellucid.show.why import Why
-from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
-from pellucid.show.why_values import ValueEnv
+from pellucid.show.why.arithmetic_page import TEXT_NAMES, write_arithmetic
+from pellucid.show.why.element_arithmetic import Why
+from pellucid.show.why.element_values import ValueEnv
 from tests.conftest import AXE
 
 WEB = Path(__file__).parents[2] / "web"

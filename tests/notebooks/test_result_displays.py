@@ -11,8 +11,8 @@ import pytest
 
 import pellucid as pel
 from pellucid import nn
-from pellucid.show.html_style import wrap_html
-from pellucid.show.mathml import render_page
+from pellucid.show.formulas.mathml import render_page
+from pellucid.show.pages.html_style import wrap_html
 from pellucid.training.callbacks.history import History
 
 ATTACK = "<script>alert(\"1\")</script> & 'x'"

@@ -18,7 +18,7 @@ from pellucid.reference.docstrings import parse_docstring, split_markup
 from pellucid.reference.facts import Facts, collect_facts, collect_rules, list_lines
 from pellucid.reference.inventory import INTERNAL, MODULES, OPERATIONS, SECTIONS
 from pellucid.reference.terminal import format_facts, latex_to_text
-from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.formulas.mathml import latex_to_mathml
 
 Output = pytest.CaptureFixture[str]
 Names = Mapping[str, PublicName]

@@ -15,7 +15,8 @@ from pellucid.run import machine_rates
 from pellucid.run.jax_runtime import count_cores
 from pellucid.run.native.compiler import find_compiler
 from pellucid.run.native.errors import NotNative
-from pellucid.show import roofline, this_machine
+from pellucid.show import this_machine
+from pellucid.show.costs import roofline
 
 compiled = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.show.alt_text import (
+from pellucid.show.plots.alt_text import (
     describe_boundary,
     describe_confusion,
     describe_curves,
@@ -18,10 +18,10 @@ from pellucid.show.alt_text import (
     join_parts,
     measure_best_line,
 )
-from pellucid.show.figure import Picture
-from pellucid.show.histogram_plot import histograms
-from pellucid.show.prediction_plots import confusion_matrix, count_confusions, find_most_frequent_error
-from pellucid.show.saliency_plot import saliency_map
+from pellucid.show.plots.histogram_plot import histograms
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.prediction_plots import confusion_matrix, count_confusions, find_most_frequent_error
+from pellucid.show.plots.saliency_plot import saliency_map
 
 
 def test_curves_state_their_best_value_and_overfitting() -> None:

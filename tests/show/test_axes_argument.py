@@ -13,9 +13,9 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.run import function_builder
-from pellucid.show import (
+from pellucid.show.graphs import graph_drawing
+from pellucid.show.plots import (
     calibration_plot,
-    graph_drawing,
     histogram_plot,
     plots,
     prediction_plots,
@@ -23,7 +23,7 @@ from pellucid.show import (
     surface_plots,
     sweep_plot,
 )
-from pellucid.show.figure import Picture
+from pellucid.show.plots.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

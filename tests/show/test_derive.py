@@ -13,9 +13,9 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.op import OPS, OUTPUT
 from pellucid.graph.types import is_float
-from pellucid.show.derivation_renderers import describe_rule
-from pellucid.show.derivation_rules import derive_rule
-from pellucid.show.renderers import HtmlPage, TextStyle
+from pellucid.show.derivations.derivation_page import describe_rule
+from pellucid.show.derivations.gradient_rules import derive_rule
+from pellucid.show.pages.formula_page import HtmlPage, TextStyle
 from tests.named_case import name_case
 
 

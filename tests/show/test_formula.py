@@ -5,8 +5,8 @@ import pytest
 
 import pellucid as pel
 from pellucid.show import latex
-from pellucid.show.input_values import value_to_latex
-from pellucid.show.latex_names import domain_to_latex, name_to_latex, shape_to_latex
+from pellucid.show.formulas.latex_names import domain_to_latex, name_to_latex, shape_to_latex
+from pellucid.show.pages.input_values import value_to_latex
 
 X, W1, W2 = pel.matrix("X", shape=("n", 2)), pel.matrix("W1", shape=(2, 3)), pel.matrix("W2", shape=(3, 2))
 

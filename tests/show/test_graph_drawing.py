@@ -8,9 +8,9 @@ import pytest
 
 import pellucid as pel
 from pellucid.show import draw_graph, mermaid
-from pellucid.show.graph_drawing import get_box_width
-from pellucid.show.graph_layout import compute_layout
-from pellucid.show.graph_nodes import collect_nodes
+from pellucid.show.graphs.graph_drawing import get_box_width
+from pellucid.show.graphs.graph_layout import compute_layout
+from pellucid.show.graphs.graph_nodes import collect_nodes
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pellucid as pel
 from pellucid.graph.op import OPS
 from pellucid.graph.pattern import make_hole
 from pellucid.show import latex, latex_definitions
-from pellucid.show.latex_names import name_to_latex
-from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.formulas.latex_names import name_to_latex
+from pellucid.show.formulas.mathml import latex_to_mathml
 from tests.named_case import name_case
 
 x, y, n = pel.vector("x", shape=("n",)), pel.vector("y", shape=("n",)), pel.scalar("alpha")

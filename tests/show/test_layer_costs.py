@@ -12,7 +12,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.run.jax_runtime import x64
 from pellucid.run.profile import PreparedProgram
-from pellucid.show.costs import count_program_cost
+from pellucid.show.costs.costs import count_program_cost
 
 BATCH = 8
 IMAGE, SEQUENCE = (20, 20, 8), (10, 16)

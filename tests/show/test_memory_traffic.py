@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.show.memory_traffic import iter_bits
+from pellucid.show.costs.memory_traffic import iter_bits
 
 X, W = pel.matrix("X", shape=(10, 20)), pel.matrix("W", shape=(20, 30))
 FLOAT = 4

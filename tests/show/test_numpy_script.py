@@ -15,9 +15,9 @@ from pellucid.byhand import moons as by_hand
 from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Input
 from pellucid.graph.op import OPS
-from pellucid.show.numpy_script import source
-from pellucid.show.numpy_source import VariableNames
-from pellucid.show.pellucid_source import PelWriter
+from pellucid.show.sources.numpy_script import source
+from pellucid.show.sources.numpy_source import VariableNames
+from pellucid.show.sources.pellucid_source import PelWriter
 from tests.every_op import build_cases
 from tests.named_case import name_case
 

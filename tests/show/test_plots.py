@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.show import plots
-from pellucid.show.plot_style import CURVES, PALETTE, SIGNED, WRONG
+from pellucid.show.plots import plots
+from pellucid.show.plots.plot_style import CURVES, PALETTE, SIGNED, WRONG
 
 X = np.array([[-1.0, 0.0], [1.0, 0.5], [0.5, 2.0], [-0.5, 1.0]])
 y = np.array([0, 1, 1, 0])

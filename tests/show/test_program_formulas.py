@@ -3,7 +3,7 @@
 import numpy as np
 
 import pellucid as pel
-from pellucid.show.program_formulas import format_program, render_programs
+from pellucid.show.formulas.program_formulas import format_program, render_programs
 
 
 def test_repeated_parts_get_names() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.rewrite_rule import RULES
-from pellucid.show.rewrite_log import find_changed_parts
-from pellucid.show.rewrite_log_check import evaluate_assumption
+from pellucid.show.rewriting.rewrite_log import find_changed_parts
+from pellucid.show.rewriting.rewrite_log_check import evaluate_assumption
 
 x, y = pel.vector("x"), pel.vector("y")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pellucid.show.roofline import Machine, Work, format_share, get_core_utilization
+from pellucid.show.costs.roofline import Machine, Work, format_share, get_core_utilization
 
 MACHINE = Machine(1e11, 1e10, peak=2e11, core_peak=1e11, cache_bandwidth=1e11, cache_bytes=2**20, cores=2)
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.show.figure import Picture
-from pellucid.show.html_style import HOST_SCHEMES, wrap_html
-from pellucid.show.plot_style import DARK_COLORS, INK, PAGE, PALETTE
-from pellucid.show.plots import image_grid, learning_curves
-from pellucid.show.themed_figure import render_svg
+from pellucid.show.pages.html_style import HOST_SCHEMES, wrap_html
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import DARK_COLORS, INK, PAGE, PALETTE
+from pellucid.show.plots.plots import image_grid, learning_curves
+from pellucid.show.plots.themed_figure import render_svg
 
 LIGHT, DARK = (255, 255, 255), (17, 20, 24)  # the backgrounds of figures
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.show.notebook import expression_html
+from pellucid.show.pages.notebook import expression_html
 
 
 def test_shared_subexpressions_are_expanded_once():

@@ -8,7 +8,7 @@ import pellucid as pel
 from pellucid.graph.expr import Input
 from pellucid.graph.op import OPS, OUTPUT
 from pellucid.graph.subgraph import Subgraph
-from pellucid.show.why import Why
+from pellucid.show.why.element_arithmetic import Why
 from tests.named_case import name_case
 
 X = pel.matrix("X", shape=("n", 2))

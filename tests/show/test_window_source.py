@@ -10,7 +10,7 @@ import pytest
 import pellucid as pel
 from pellucid.graph.expr import Input
 from pellucid.graph.op import OPS
-from pellucid.show.window_source import WRITERS, write_window_function
+from pellucid.show.sources.window_source import WRITERS, write_window_function
 
 
 def list_examples() -> list[Any]:

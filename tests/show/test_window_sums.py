@@ -11,7 +11,7 @@ import pytest
 
 import pellucid as pel
 from pellucid.graph.op import OPS
-from pellucid.show.window_sums import choose_letters, write_input_gradient, write_kernel_gradient
+from pellucid.show.formulas.window_sums import choose_letters, write_input_gradient, write_kernel_gradient
 
 Array = np.ndarray[Any, Any]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pellucid.data import DataError
-from pellucid.show.plots import learning_curves
+from pellucid.show.plots.plots import learning_curves
 from pellucid.tracking import (
     Experiment,
     ExperimentResult,

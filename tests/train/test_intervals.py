@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pellucid as pel
-from pellucid.show.calibration_plot import reliability_curve
+from pellucid.show.plots.calibration_plot import reliability_curve
 from pellucid.train.evaluate import intervals
 from pellucid.train.evaluate.metrics import (
     evaluate_classification,

@@ -15,7 +15,7 @@ import pellucid as pel
 from pellucid import nn
 from pellucid.graph.errors import ShapeError
 from pellucid.run.native.compiler import find_compiler
-from pellucid.show.roofline import Machine, Work
+from pellucid.show.costs.roofline import Machine, Work
 from pellucid.training import step_rate
 from pellucid.training.step_rate import StepMeter
 

@@ -5,7 +5,7 @@ import { formatPython } from "./python_numbers";
 import type { Dtype, ExpressionSpec, LongSum, NumberRef, NumbersParts, Piece, Template } from "./spec";
 import type { TypedArray } from "./view";
 
-/** A longer sum is written with this many of its largest terms, as in pellucid/show/why_renderers.py. */
+/** A longer sum is written with this many of its largest terms, as in pellucid/show/why/arithmetic_page.py. */
 const SHOWN_TERMS = 6;
 /** Significant digits of the explained element; other numbers have four. */
 const DIGITS = 6;

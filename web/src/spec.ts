@@ -367,7 +367,7 @@ export interface ChoiceTemplate {
   else: Template;
 }
 
-/** Arithmetic of an element; see `Provenance` in pellucid/show/why_provenance.py for the kinds, "closed" for irregular elements. */
+/** Arithmetic of an element; see `Provenance` in pellucid/show/why/provenance.py for the kinds, "closed" for irregular elements. */
 export interface Template {
   kind: "given" | "applied" | "moved" | "sum" | "function" | "whole" | "closed";
   /** The formula in names and in numbers; `numbers` only if it differs. */

@@ -71,7 +71,7 @@ def legacy(
     from pellucid.compat.old_calls import find_old_calls
     from pellucid.compat.programs import RECORDER
     from pellucid.compat.script import FIGURES, ScriptRun
-    from pellucid.show.program_formulas import format_program, render_programs
+    from pellucid.show.formulas.program_formulas import format_program, render_programs
     from pellucid.tracking.run_folder import open_run_folder
 
     if translate and (arguments or explain):

@@ -27,7 +27,7 @@ from pellucid.course.checker.search import (
 from pellucid.course.exercise import Exercise
 from pellucid.course.fingerprint import compute_fingerprint, strip_shape
 from pellucid.course.formula_text import parse_formula
-from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.formulas.mathml import latex_to_mathml
 from pellucid.typing import Array, Json
 
 PAIRED = 20

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.figure import Picture
-from pellucid.show.input_values import format_number
-from pellucid.show.plots import bias_and_variance, learning_curves
+from pellucid.show.pages.input_values import format_number
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plots import bias_and_variance, learning_curves
 
 __all__ = ["draw_bias_and_variance", "draw_losses", "draw_settings"]
 

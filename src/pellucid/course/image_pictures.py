@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pellucid.show.figure import Picture
-from pellucid.show.input_values import format_number
-from pellucid.show.plot_style import CURVES, FAINT, INK, PAGE, PLAIN, new_figure
-from pellucid.show.plots import filters, hidden_states, image_grid
+from pellucid.show.pages.input_values import format_number
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import CURVES, FAINT, INK, PAGE, PLAIN, new_figure
+from pellucid.show.plots.plots import filters, hidden_states, image_grid
 
 __all__ = ["draw_images", "draw_states", "draw_unrolled", "draw_weights"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.show.figure import Picture
-from pellucid.show.plot_style import (
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import (
     CURVES,
     DASHES,
     INK,
@@ -22,7 +22,7 @@ from pellucid.show.plot_style import (
     new_figure,
     style_axes,
 )
-from pellucid.show.plots import check_points, draw_boundary, draw_points
+from pellucid.show.plots.plots import check_points, draw_boundary, draw_points
 from pellucid.typing import Array, ArrayLike
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Pretty printer of expressions, on one line with Python's precedence.
 
-The same walk renders LaTeX (`pellucid.show.tex`): a `Notation` formats leaves and ops. The walk uses an explicit stack
-and stops at a limit, because the text of a graph with sharing can be exponentially longer than the graph.
+The same walk renders LaTeX (`pellucid.show.formulas.tex`): a `Notation` formats leaves and ops. The walk uses an
+explicit stack and stops at a limit, because the text of a graph with sharing can be exponentially longer than the
+graph.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Journal:
 
         Returns
         -------
-        pellucid.show.rewrite_log_check.JournalCheck
+        pellucid.show.rewriting.rewrite_log_check.JournalCheck
             A table with a row for each step.
 
         Raises

@@ -12,7 +12,7 @@ from pellucid.inspect.first_step import FirstCalls
 from pellucid.inspect.layer_timing import TimeSpread
 from pellucid.run.jax_runtime import count_cores
 from pellucid.run.machine_report import format_bytes
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
 
 TRAINING_PASSES = 3
 """The backward pass has about twice the operations of the forward pass."""

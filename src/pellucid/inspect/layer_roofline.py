@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.graph.printing import format_duration
-from pellucid.show.roofline import Machine, Utilization, Work, format_share, get_core_utilization
-from pellucid.show.text_table import align_cells
+from pellucid.show.costs.roofline import Machine, Utilization, Work, format_share, get_core_utilization
+from pellucid.show.pages.text_table import align_cells
 
 SEPARATE = "Each layer, forward and backward, is a separate program. Bytes are counted with fusion inside a layer."
 ONE_FUNCTION = (

@@ -26,9 +26,9 @@ from pellucid.run.function import Function
 from pellucid.run.function_builder import function
 from pellucid.run.jax_runtime import x64
 from pellucid.run.profile import PreparedProgram, measure_median, measure_run, prepare_empty_xla
-from pellucid.show.costs import count_program_cost
-from pellucid.show.roofline import Machine, Work, this_machine
-from pellucid.show.text_table import align_cells
+from pellucid.show.costs.costs import count_program_cost
+from pellucid.show.costs.roofline import Machine, Work, this_machine
+from pellucid.show.pages.text_table import align_cells
 from pellucid.typing import Array
 
 MINIMUM_SECONDS = 0.0005

@@ -17,8 +17,8 @@ from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
 from pellucid.run.function_builder import function
-from pellucid.show import plots
-from pellucid.show.alt_text import (
+from pellucid.show.plots import plots
+from pellucid.show.plots.alt_text import (
     describe_boundary,
     describe_confusion,
     describe_curves,
@@ -27,12 +27,12 @@ from pellucid.show.alt_text import (
     describe_maps,
     describe_saliency,
 )
-from pellucid.show.figure import Picture
-from pellucid.show.histogram_plot import histograms
-from pellucid.show.plot_style import make_mesh
-from pellucid.show.prediction_plots import confusion_matrix as draw_confusion
-from pellucid.show.prediction_plots import count_confusions, find_most_frequent_error
-from pellucid.show.saliency_plot import gradient_magnitude, saliency_map
+from pellucid.show.plots.histogram_plot import histograms
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import make_mesh
+from pellucid.show.plots.prediction_plots import confusion_matrix as draw_confusion
+from pellucid.show.plots.prediction_plots import count_confusions, find_most_frequent_error
+from pellucid.show.plots.saliency_plot import gradient_magnitude, saliency_map
 from pellucid.training.metric_mode import is_higher_better
 from pellucid.typing import Array, ArrayLike
 

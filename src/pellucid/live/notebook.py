@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from html import escape
 
-from pellucid.show.figure import Picture
+from pellucid.show.plots.picture import Picture
 
 CONTROLS_HEIGHT, ROW_HEIGHT = 260, 420
 """Pixels of the controls, and of a row of two views."""

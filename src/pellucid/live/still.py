@@ -10,7 +10,7 @@ from pellucid.graph.expr import Input, Shared
 from pellucid.live.views.decision_boundary import DecisionBoundary
 from pellucid.live.views.loss_surface import LossSurface
 from pellucid.run.function import Function
-from pellucid.show.figure import Picture
+from pellucid.show.plots.picture import Picture
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CURVE_POINTS = 200
 
 def draw_still_pictures(figure: Figure) -> list[Picture]:
     """Train with the initial values of the controls, on copies of the variables, and draw the result."""
-    from pellucid.show.plots import decision_boundary, learning_curves
+    from pellucid.show.plots.plots import decision_boundary, learning_curves
 
     train = figure.train
     if train is None or figure.steps is None:

@@ -8,9 +8,9 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.summary import describe_size, get_cells
-from pellucid.show.graph_drawing import draw_nodes
-from pellucid.show.graph_nodes import GraphNode
-from pellucid.show.html_style import render_table, wrap_html
+from pellucid.show.graphs.graph_drawing import draw_nodes
+from pellucid.show.graphs.graph_nodes import GraphNode
+from pellucid.show.pages.html_style import render_table, wrap_html
 
 MAX_DRAWN_LAYERS = 40
 """Number of layers above which there is only the table."""
@@ -32,7 +32,7 @@ def render_model(model: ModelLike) -> str:
 
 def render_drawing(model: ModelLike) -> str:
     """Return a drawing of the layers as HTML; nothing for very many."""
-    from pellucid.show.themed_figure import render_image
+    from pellucid.show.plots.themed_figure import render_image
 
     nodes = collect_layer_nodes(model)
     if len(nodes) > MAX_DRAWN_LAYERS:

@@ -32,7 +32,7 @@ from pellucid.nn import (
     schedules,
 )
 from pellucid.nn.layers import Lambda, Layer
-from pellucid.show.literals import keyword_to_source, string_to_source
+from pellucid.show.sources.literals import keyword_to_source, string_to_source
 from pellucid.typing import Json
 
 MODULES: dict[str, ModuleType] = {

@@ -12,7 +12,7 @@ from pellucid.graph.passes import inference
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import Unknown, format_shape
 from pellucid.model.interfaces import ModelLike
-from pellucid.show.costs import cost
+from pellucid.show.costs.costs import cost
 
 
 class LayerSummary(NamedTuple):

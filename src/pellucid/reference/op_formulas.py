@@ -16,11 +16,11 @@ from pellucid.graph.expr import Expr, Input
 from pellucid.graph.op import Op
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.types import KIND_NAMES, Unknown, is_float
-from pellucid.show.derivation_renderers import write_rule
-from pellucid.show.derivation_rules import OPERAND_SYMBOLS, GradientRule, derive_rule
-from pellucid.show.latex_names import shape_to_latex
-from pellucid.show.renderers import LatexStyle, TextStyle
-from pellucid.show.tex import latex
+from pellucid.show.derivations.derivation_page import write_rule
+from pellucid.show.derivations.gradient_rules import OPERAND_SYMBOLS, GradientRule, derive_rule
+from pellucid.show.formulas.latex_names import shape_to_latex
+from pellucid.show.formulas.tex import latex
+from pellucid.show.pages.formula_page import LatexStyle, TextStyle
 
 SIZE_SYMBOLS = "nmkpqrstuvw"
 MAX_LENGTH = 320

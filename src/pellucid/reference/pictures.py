@@ -19,8 +19,8 @@ from pellucid.nn import schedules
 from pellucid.reference.facts import get_signature
 from pellucid.reference.inventory import PublicName
 from pellucid.run.function_builder import function
-from pellucid.show.input_values import format_number
-from pellucid.show.plot_style import CURVES, DASHES, FAINT, INK, MARKERS, PALETTE, style_axes
+from pellucid.show.pages.input_values import format_number
+from pellucid.show.plots.plot_style import CURVES, DASHES, FAINT, INK, MARKERS, PALETTE, style_axes
 from pellucid.typing import Array
 
 if TYPE_CHECKING:

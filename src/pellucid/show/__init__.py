@@ -9,15 +9,15 @@ from pellucid.graph.errors import NoSuchNameError, near_miss
 
 # No module has the name of a function in it: importing the module would hide the function.
 _MODULE_BY_NAME = {
-    "Cost": "pellucid.show.costs",
-    "Machine": "pellucid.show.roofline",
-    "cost": "pellucid.show.costs",
-    "draw_graph": "pellucid.show.graph_drawing",
-    "latex": "pellucid.show.tex",
-    "latex_definitions": "pellucid.show.formula",
-    "mermaid": "pellucid.show.graph_drawing",
+    "Cost": "pellucid.show.costs.costs",
+    "Machine": "pellucid.show.costs.roofline",
+    "cost": "pellucid.show.costs.costs",
+    "draw_graph": "pellucid.show.graphs.graph_drawing",
+    "latex": "pellucid.show.formulas.tex",
+    "latex_definitions": "pellucid.show.formulas.formula",
+    "mermaid": "pellucid.show.graphs.graph_drawing",
     "text": "pellucid.graph.printing",
-    "this_machine": "pellucid.show.roofline",
+    "this_machine": "pellucid.show.costs.roofline",
 }
 __all__ = sorted(_MODULE_BY_NAME)  # noqa: PLE0605
 

@@ -42,7 +42,7 @@ def save_partial_results(run: "RunContext") -> tuple[dict[str, Any], list[str]]:
 def _draw_curves(run: "RunContext", curves: dict[str, LearningCurve]) -> None:
     import numpy as np
 
-    from pellucid.show.plots import learning_curves
+    from pellucid.show.plots.plots import learning_curves
 
     for quantity in dict.fromkeys(curve.quantity for curve in curves.values()):
         finite = {

@@ -11,13 +11,13 @@ import numpy as np
 
 from pellucid.errors import PellucidError
 from pellucid.run.backends import compare_backends
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
 from pellucid.tracking.errors import UsageError
 from pellucid.tracking.run_folder import MODEL
 from pellucid.tracking.saved_run import SavedRun
 
 if TYPE_CHECKING:
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 MISSING = "(none)"
 """Text for a setting that only the other run has."""
@@ -152,10 +152,10 @@ class RunDifference:
 
     def make_picture(self) -> Picture:
         """Return the curves of both runs side by side, with one scale, and their description."""
-        from pellucid.show.alt_text import describe_curves
-        from pellucid.show.figure import Picture
-        from pellucid.show.plot_style import Canvas
-        from pellucid.show.plots import learning_curves
+        from pellucid.show.plots.alt_text import describe_curves
+        from pellucid.show.plots.picture import Picture
+        from pellucid.show.plots.plot_style import Canvas
+        from pellucid.show.plots.plots import learning_curves
 
         if not all("loss" in history for history in self.histories):
             raise UsageError("--out: expected two runs with a history of the loss")

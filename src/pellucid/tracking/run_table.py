@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pellucid.errors import near_miss
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
 from pellucid.tracking.errors import UsageError
 from pellucid.tracking.result import Score
 from pellucid.tracking.saved_run import SavedRun

@@ -17,8 +17,8 @@ from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement
 from pellucid.run.epoch_loop import put_on_device, run_epochs, step_once
 from pellucid.run.function_builder import function
 from pellucid.run.interrupts import Interrupted
-from pellucid.show.costs import count_program_cost
-from pellucid.show.roofline import Work
+from pellucid.show.costs.costs import count_program_cost
+from pellucid.show.costs.roofline import Work
 from pellucid.training.loop_progress import StepMetric
 from pellucid.typing import Array, DTypeLike
 

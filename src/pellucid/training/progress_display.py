@@ -13,7 +13,7 @@ from pellucid.training.loop_progress import format_metric
 
 if TYPE_CHECKING:
     from pellucid.progress import ProgressDisplay, Task
-    from pellucid.show.roofline import Utilization
+    from pellucid.show.costs.roofline import Utilization
 
 
 def make_display(

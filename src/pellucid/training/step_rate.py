@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.graph.errors import ShapeError
 from pellucid.run.backends import is_c_loop
-from pellucid.show.roofline import (
+from pellucid.show.costs.roofline import (
     Utilization,
     Work,
     get_core_utilization,

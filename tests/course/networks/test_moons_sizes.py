@@ -10,7 +10,7 @@ from pellucid.tracking import run_experiment
 def test_three_units_are_more_accurate_than_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
-    monkeypatch.setattr("pellucid.show.plots.boundary_grid", lambda panels, *_, **__: Figure((1, 1)))
+    monkeypatch.setattr("pellucid.show.plots.plots.boundary_grid", lambda panels, *_, **__: Figure((1, 1)))
     record, error = run_experiment(moons_sizes, {"sizes": (1, 3), "passes": 1002}, tmp_path)
     assert error is None
     held_out = record.measures["held_out_accuracy"]

@@ -16,8 +16,8 @@ from pellucid.graph.expr import Expr
 from pellucid.graph.inputs import vector
 from pellucid.graph.printing import text
 from pellucid.graph.traversal import topological
-from pellucid.show.input_values import format_number
-from pellucid.show.rewrite_log_check import evaluate_in_high_precision
+from pellucid.show.pages.input_values import format_number
+from pellucid.show.rewriting.rewrite_log_check import evaluate_in_high_precision
 from pellucid.typing import Array
 
 TOLERANCE = 1e-4

@@ -210,7 +210,7 @@ def draw_pictures(
     correlation: float,
 ) -> None:
     """Save the accuracy during training, and the hidden states of one sum."""
-    from pellucid.show.plots import hidden_states, learning_curves
+    from pellucid.show.plots.plots import hidden_states, learning_curves
 
     window = max(1, min(200, len(exact) // 5))
     fraction = np.convolve(exact, np.full(window, 1 / window), mode="valid")

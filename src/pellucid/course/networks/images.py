@@ -118,7 +118,7 @@ def build_model(classes: int, rate: float, seed: int) -> "Sequential":
 
 
 def draw_accuracy(run: RunContext, history: Mapping[str, list[float]]) -> None:
-    from pellucid.show.plots import learning_curves
+    from pellucid.show.plots.plots import learning_curves
 
     run.save_figure(
         "accuracy",

@@ -30,7 +30,7 @@ def logistic(
 
     from pellucid.course.networks.moons import MOONS
     from pellucid.data import moons
-    from pellucid.show.plots import decision_boundary
+    from pellucid.show.plots.plots import decision_boundary
     from pellucid.tracking.comparison import describe_better_classifier
 
     X, y = moons(points, noise=noise, seed=run.seed)

@@ -60,7 +60,7 @@ def mnist_cnn(
     import pellucid as pel
     from pellucid.data import mnist
     from pellucid.nn.optimizers import Adam
-    from pellucid.show.plots import filters
+    from pellucid.show.plots.plots import filters
 
     (x, y), (x_test, y_test) = mnist()
     data = ImageData(x, y, x_test[:test], y_test[:test], "0123456789")

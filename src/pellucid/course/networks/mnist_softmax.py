@@ -129,7 +129,7 @@ def describe_agreement(difference: float) -> str:
 
 def draw_pictures(run: RunContext, network: SoftmaxLayer, losses: Array) -> None:
     """Save the weights and the learning curve."""
-    from pellucid.show.plots import filters, learning_curves
+    from pellucid.show.plots.plots import filters, learning_curves
 
     run.save_figure(
         "weights",

@@ -232,7 +232,7 @@ def format_agreement(differences: Array, compared: int, curvature: float, rate: 
 
 def draw_pictures(run: RunContext, network: MoonsNetwork, X: Array, y: Array, hand: Array, graph: Array) -> None:
     """Save the decision boundary, the losses, the difference of the runs, and the losses of the last passes."""
-    from pellucid.show.plots import decision_boundary, learning_curves
+    from pellucid.show.plots.plots import decision_boundary, learning_curves
 
     passes = np.arange(len(hand))
     run.save_figure(

@@ -63,7 +63,7 @@ def moons_sizes(
     """
     import pellucid as pel
     from pellucid.data import moons as draw
-    from pellucid.show.plots import boundary_grid, learning_curves
+    from pellucid.show.plots.plots import boundary_grid, learning_curves
 
     duplicates = [size for size in dict.fromkeys(sizes) if sizes.count(size) > 1]
     if duplicates:

@@ -218,7 +218,7 @@ def draw_trends(
     run: RunContext, predictions: SweepPredictions, strengths: Array, noise: float, bias: Array, variance: Array
 ) -> None:
     """Save the estimates at one point, and bias and variance in the whole plane, over the strengths."""
-    from pellucid.show.plots import bias_and_variance, learning_curves
+    from pellucid.show.plots.plots import bias_and_variance, learning_curves
 
     point = np.array([[0.5, 0.6]], dtype="float32")
     estimates = np.array([predictions.get_probabilities(i, point)[:, 0] for i in range(len(strengths))])
@@ -256,7 +256,7 @@ def draw_boundaries(
     run: RunContext, predictions: SweepPredictions, strengths: Array, best: int, noise: float, X: Array, y: Array
 ) -> None:
     """Save the decision boundaries at the lowest, the best and the highest strength."""
-    from pellucid.show.plots import boundary_ensembles
+    from pellucid.show.plots.plots import boundary_ensembles
 
     def predict(index: int, points: Array) -> Array:
         return predictions.get_probabilities(index, points)[:MAXIMUM_BOUNDARIES]

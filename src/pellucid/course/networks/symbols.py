@@ -121,7 +121,7 @@ def count_ops(root: "Expr") -> int:
 
 def draw_graphs(run: RunContext, pairs: "dict[str, tuple[Expr, Expr]]") -> None:
     from pellucid.graph.traversal import topological
-    from pellucid.show.graph_drawing import draw_graph
+    from pellucid.show.graphs.graph_drawing import draw_graph
 
     for name, pair in pairs.items():
         for when, root in zip(WHEN, pair, strict=True):

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from pellucid.course.tour.next_steps import NEXT_STEPS, format_chapters
-from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.formulas.mathml import latex_to_mathml
 from pellucid.tracking import Experiment, Record, Score
 from pellucid.tracking.document import render_document, render_picture, render_prose
 from pellucid.tracking.record import to_json

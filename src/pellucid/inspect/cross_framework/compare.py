@@ -23,7 +23,7 @@ from pellucid.model.interfaces import ModelLike
 from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.random_seed import validate_seed
 from pellucid.run.function_builder import function
-from pellucid.show.input_values import format_number
+from pellucid.show.pages.input_values import format_number
 from pellucid.typing import Values
 
 FRAMEWORKS = ("keras", "torch", "tensorflow")

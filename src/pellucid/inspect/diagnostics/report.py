@@ -7,8 +7,8 @@ from html import escape
 from typing import NamedTuple
 
 from pellucid.graph.finding import Finding, Findings
-from pellucid.show.html_style import render_table, wrap_html
-from pellucid.show.input_values import format_number
+from pellucid.show.pages.html_style import render_table, wrap_html
+from pellucid.show.pages.input_values import format_number
 
 LAYER_COLUMNS = ("layer", "output RMS", "dead", "saturated", "gradient RMS", "update/weight")
 

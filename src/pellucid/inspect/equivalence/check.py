@@ -20,7 +20,7 @@ from pellucid.inspect.layer_trace import trace_training
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
-from pellucid.show.numpy_source import to_identifier
+from pellucid.show.sources.numpy_source import to_identifier
 from pellucid.training.data_adapter import make_dataset
 from pellucid.typing import Array, ArrayLike, DTypeLike
 

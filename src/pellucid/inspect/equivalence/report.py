@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.show.input_values import format_number
+from pellucid.show.pages.input_values import format_number
 from pellucid.typing import Array
 
 MAX_ROWS = 12

@@ -17,7 +17,7 @@ from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.layers import Layer
 from pellucid.nn.lint.linter import is_function
 from pellucid.nn.optimizers.printing import get_update_rules
-from pellucid.show.costs import count_operations_per_sample
+from pellucid.show.costs.costs import count_operations_per_sample
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function

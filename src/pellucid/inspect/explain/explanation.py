@@ -9,7 +9,7 @@ from pellucid.atomic_write import atomic_write
 from pellucid.graph.errors import OptionError
 from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.nn.optimizers.printing import UpdateRule
-from pellucid.show.renderers import Displayable, Page
+from pellucid.show.pages.formula_page import Displayable, Page
 from pellucid.typing import FilePath
 
 

@@ -13,8 +13,8 @@ from pellucid.inspect.explain.explain import SymbolTable, explain_layers
 from pellucid.inspect.layer_trace import get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
-from pellucid.show.formula import Formula
-from pellucid.show.model_expressions import ModelExpressions
+from pellucid.show.formulas.formula import Formula
+from pellucid.show.formulas.model_expressions import ModelExpressions
 
 
 @extension_points.model_expressions.register

@@ -10,10 +10,10 @@ from pellucid.graph.types import format_shape
 from pellucid.inspect.explain.explanation import Explanation, LayerExplanation
 from pellucid.nn.optimizers import Optimizer
 from pellucid.nn.optimizers.printing import UpdateRule, get_update_rules
-from pellucid.show.latex_names import name_to_latex
-from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.renderers import LatexStyle, Line, Math, Page, Style, align_lines
-from pellucid.show.scan_recurrences import ScanRenderer
+from pellucid.show.formulas.latex_names import name_to_latex
+from pellucid.show.formulas.mathml import latex_to_mathml
+from pellucid.show.formulas.scan_recurrences import ScanRenderer
+from pellucid.show.pages.formula_page import LatexStyle, Line, Math, Page, Style, align_lines
 
 INDENT = 5
 

@@ -13,8 +13,8 @@ from pellucid.graph.reverse_mode import pullback
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import is_float
-from pellucid.show.derivation_rules import describe_op
-from pellucid.show.numpy_source import NumpyWriter
+from pellucid.show.derivations.gradient_rules import describe_op
+from pellucid.show.sources.numpy_source import NumpyWriter
 
 PHRASES = {
     "conv": "convolution",

@@ -20,7 +20,7 @@ from pellucid.inspect.source_export.training_loop import ExportOptions
 from pellucid.model.errors import ModelError
 from pellucid.model.interfaces import ModelLike, is_model
 from pellucid.nn.random_seed import validate_seed
-from pellucid.show.numpy_script import source
+from pellucid.show.sources.numpy_script import source
 from pellucid.training.data_adapter import make_dataset
 from pellucid.typing import Array, Values
 

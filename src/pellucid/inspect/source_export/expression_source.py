@@ -21,9 +21,9 @@ from pellucid.inspect.source_export.training_loop import (
 )
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import to_code
-from pellucid.show.literals import array_to_source, docstring_to_source
-from pellucid.show.numpy_source import VariableNames
-from pellucid.show.pellucid_source import PelWriter
+from pellucid.show.sources.literals import array_to_source, docstring_to_source
+from pellucid.show.sources.numpy_source import VariableNames
+from pellucid.show.sources.pellucid_source import PelWriter
 
 
 class ExpressionSource:

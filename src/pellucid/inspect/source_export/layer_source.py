@@ -16,7 +16,7 @@ from pellucid.model.functional_graph import CallNode
 from pellucid.model.interfaces import ModelLike
 from pellucid.model.object_config import compile_to_config, input_to_code, layer_to_config, to_code
 from pellucid.nn.layers import Layer
-from pellucid.show.literals import array_to_source, keyword_to_source, make_variable
+from pellucid.show.sources.literals import array_to_source, keyword_to_source, make_variable
 
 
 def write_layer_source(model: ModelLike, options: ExportOptions) -> str:

@@ -22,9 +22,9 @@ from pellucid.inspect.source_export.training_loop import (
 )
 from pellucid.model.interfaces import ModelLike
 from pellucid.run.function_builder import function
-from pellucid.show.literals import array_to_source, docstring_to_source
-from pellucid.show.numpy_script import Script
-from pellucid.show.numpy_source import NumpyWriter, VariableNames, collect_definition_names
+from pellucid.show.sources.literals import array_to_source, docstring_to_source
+from pellucid.show.sources.numpy_script import Script
+from pellucid.show.sources.numpy_source import NumpyWriter, VariableNames, collect_definition_names
 
 
 def write_numpy_script(model: ModelLike, options: ExportOptions) -> str:

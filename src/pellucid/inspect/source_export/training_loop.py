@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.show.literals import array_to_source
+from pellucid.show.sources.literals import array_to_source
 from pellucid.typing import Array, DTypeLike
 
 TRAINING_LOOP_NAMES = {"fit", "predict", "losses", "total", "batch", "order", "start", "epoch", "data", "sys"}

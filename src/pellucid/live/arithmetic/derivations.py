@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from pellucid.graph.expr import Expr
-from pellucid.show.derive import derive
-from pellucid.show.mathml import FONTS
-from pellucid.show.renderers import HtmlPage
+from pellucid.show.derivations.derive import derive
+from pellucid.show.formulas.mathml import FONTS
+from pellucid.show.pages.formula_page import HtmlPage
 
 REPEATED = re.compile(r' xmlns="http://www\.w3\.org/1998/Math/MathML"| style="font-family: [^"]*"')
 """Attributes of every formula, which a page sets once."""

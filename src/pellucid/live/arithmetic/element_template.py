@@ -18,9 +18,7 @@ from pellucid.graph.pattern import Pattern
 from pellucid.graph.precedence import ADD, ATOM, NEGATE
 from pellucid.graph.printing import PythonNotation, fill_template, render
 from pellucid.live.arithmetic.traced_values import ChosenIndex, is_scatter
-from pellucid.show.why import Why
-from pellucid.show.why_provenance import ElementIndex, SumTerm, broadcast_index
-from pellucid.show.why_renderers import (
+from pellucid.show.why.arithmetic_page import (
     MAX_PIECES,
     TEXT_NAMES,
     TEXT_NUMBERS,
@@ -31,7 +29,9 @@ from pellucid.show.why_renderers import (
     write_arithmetic,
     write_term,
 )
-from pellucid.show.why_values import ValueEnv, find_visible, is_visible
+from pellucid.show.why.element_arithmetic import Why
+from pellucid.show.why.element_values import ValueEnv, find_visible, is_visible
+from pellucid.show.why.provenance import ElementIndex, SumTerm, broadcast_index
 
 Tree = Any
 """Nested dictionaries and lists of strings, numbers, `Position` and `LongSum`."""

@@ -14,8 +14,8 @@ from pellucid.graph.types import is_float
 from pellucid.live.arithmetic.element_template import ElementReader, Tree, UnknownElementError
 from pellucid.live.arithmetic.position_fitting import Index, IrregularError, fit
 from pellucid.live.arithmetic.traced_values import TracedValues, is_scatter
-from pellucid.show.why import Why
-from pellucid.show.why_renderers import TEXT_NAMES, write_arithmetic
+from pellucid.show.why.arithmetic_page import TEXT_NAMES, write_arithmetic
+from pellucid.show.why.element_arithmetic import Why
 from pellucid.typing import Array, Json
 
 CHECKED_ELEMENTS = 4

@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.index_spec import ARRAY
-from pellucid.show.why_provenance import ElementIndex, Provenance, broadcast_index
-from pellucid.show.why_values import ValueEnv
+from pellucid.show.why.element_values import ValueEnv
+from pellucid.show.why.provenance import ElementIndex, Provenance, broadcast_index
 
 
 class ChosenIndex(int):

@@ -15,7 +15,7 @@ from pellucid.run.function import Function
 from pellucid.typing import Array, Json
 
 if TYPE_CHECKING:
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 __all__ = ["FigureContext", "View"]
 

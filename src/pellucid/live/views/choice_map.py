@@ -10,8 +10,8 @@ from pellucid.graph.errors import OptionError, ShapeError, UseError
 from pellucid.graph.expr import Input
 from pellucid.live.controls import Choice
 from pellucid.live.views.base import FigureContext, View
-from pellucid.show.figure import Picture
-from pellucid.show.surface_plots import score_map
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.surface_plots import score_map
 from pellucid.typing import Array, ArrayLike, Json
 
 __all__ = ["ChoiceMap", "choice_map"]

@@ -18,7 +18,7 @@ from pellucid.run.function_builder import function
 from pellucid.typing import Array, ArrayLike, Json
 
 if TYPE_CHECKING:
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 __all__ = ["Convolution", "convolution"]
 
@@ -102,8 +102,8 @@ class Convolution(View):
         return shared, own
 
     def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
-        from pellucid.show.figure import Picture
-        from pellucid.show.plots import image_grid
+        from pellucid.show.plots.picture import Picture
+        from pellucid.show.plots.plots import image_grid
 
         x = self.images[0] / 255
         kernels = np.stack(list(self.kernels.values()), axis=-1)[:, :, None]

@@ -23,7 +23,7 @@ from pellucid.run.function_builder import function
 from pellucid.typing import Array, ArrayLike, DTypeLike, Json
 
 if TYPE_CHECKING:
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 __all__ = ["Image", "image"]
 
@@ -112,8 +112,8 @@ class Image(View):
         return shared, own
 
     def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
-        from pellucid.show.figure import Picture
-        from pellucid.show.plots import image_grid
+        from pellucid.show.plots.picture import Picture
+        from pellucid.show.plots.plots import image_grid
 
         if not self.score:
             return None

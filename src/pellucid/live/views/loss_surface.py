@@ -18,8 +18,8 @@ from pellucid.graph.types import is_float
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function import Function
 from pellucid.run.function_builder import function
-from pellucid.show.figure import Picture
-from pellucid.show.surface_plots import loss_contours
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.surface_plots import loss_contours
 from pellucid.typing import Array, Json
 
 __all__ = ["LossSurface", "loss_surface"]

@@ -20,7 +20,7 @@ from pellucid.typing import Array, DTypeLike, Json
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as PlotFigure
 
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 __all__ = ["Neuron", "neuron"]
 
@@ -137,7 +137,7 @@ class Neuron(View):
         return [z, cast((z > 0) == table[task], dtype)]
 
     def draw_still(self, values: Mapping[Input, Array]) -> Picture | None:
-        from pellucid.show.figure import Picture
+        from pellucid.show.plots.picture import Picture
 
         if self.plane is None:
             return None
@@ -184,7 +184,7 @@ def draw_plane(
     x: Array, y: Array, heights: Array, outputs: Array, place: Sequence[float], names: Sequence[str], title: str
 ) -> PlotFigure:
     """Draw outputs over the plane, the line where ``heights`` are 0, and the place of the inputs."""
-    from pellucid.show.plot_style import (
+    from pellucid.show.plots.plot_style import (
         ON_DARK,
         ON_LIGHT,
         SIGNED,

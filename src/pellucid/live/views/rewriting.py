@@ -15,10 +15,10 @@ from pellucid.graph.substitution import replace
 from pellucid.graph.traversal import topological
 from pellucid.live.views.base import FigureContext, View
 from pellucid.run.function_builder import function
-from pellucid.show.figure import Picture
-from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.plot_style import new_figure
-from pellucid.show.tex import latex
+from pellucid.show.formulas.mathml import latex_to_mathml
+from pellucid.show.formulas.tex import latex
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import new_figure
 from pellucid.typing import Array, Json
 
 __all__ = ["Rewriting", "rewriting"]

@@ -11,8 +11,8 @@ from pellucid.graph.expr import Input
 from pellucid.live.controls import Slider
 from pellucid.live.views.base import FigureContext, View, check_function
 from pellucid.run.function import Function
-from pellucid.show.figure import Picture
-from pellucid.show.plots import learning_curves
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plots import learning_curves
 from pellucid.typing import Array, Json
 
 __all__ = ["ValueCurves", "value_curves"]

@@ -18,9 +18,9 @@ from pellucid.live.arithmetic import ArithmeticEncoder
 from pellucid.live.views.base import FigureContext, View
 from pellucid.live.views.numbers import add_function, check_expression, find_values
 from pellucid.run.function_builder import function
-from pellucid.show.figure import Picture
-from pellucid.show.mathml import latex_to_mathml
-from pellucid.show.plot_style import new_figure
+from pellucid.show.formulas.mathml import latex_to_mathml
+from pellucid.show.plots.picture import Picture
+from pellucid.show.plots.plot_style import new_figure
 from pellucid.typing import Array, Json
 
 __all__ = ["Step", "Units", "Walkthrough", "walkthrough"]

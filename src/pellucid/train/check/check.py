@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.finding import Finding, Findings
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.comparison import capitalize
 from pellucid.tracking.result import pluralize
 from pellucid.train.check.checked_data import CheckedData

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pellucid.graph.finding import Finding
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.result import pluralize
 from pellucid.train.check.checked_data import CheckedData, draw_sample
 from pellucid.train.check.image_properties import are_gray

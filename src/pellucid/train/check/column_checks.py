@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.data.errors import join_first
 from pellucid.graph.finding import Finding
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.result import pluralize
 from pellucid.train.check.checked_data import CheckedColumn, CheckedData, draw_sample
 from pellucid.train.read.table_columns import IDENTIFIER_NAME

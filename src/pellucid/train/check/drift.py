@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from pellucid.graph.finding import Finding
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.train.check.checked_data import CheckedData, draw_sample
 from pellucid.train.check.duplicates import format_percent
 from pellucid.train.check.image_properties import measure_images

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
 from pellucid.train.check.checked_data import CheckedColumn, CheckedData
 from pellucid.train.read.table_columns import shorten_name
 from pellucid.typing import Array

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pellucid.graph.finding import Finding
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.result import pluralize
 from pellucid.train.check.checked_data import CheckedData
 from pellucid.train.evaluate.intervals import compute_fraction_interval

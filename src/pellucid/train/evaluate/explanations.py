@@ -19,7 +19,7 @@ from pellucid.inspect.attribution import (
     occlude,
 )
 from pellucid.inspect.explain import Explanation
-from pellucid.show.occlusion_plot import describe_occlusion, occlusion_map
+from pellucid.show.plots.occlusion_plot import describe_occlusion, occlusion_map
 from pellucid.tracking.errors import UsageError, suggest_name
 from pellucid.tracking.result import pluralize
 from pellucid.train.evaluate.inference import read_inputs
@@ -29,7 +29,7 @@ from pellucid.train.read.feature_names import Column, list_columns
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
-    from pellucid.show.figure import Picture
+    from pellucid.show.plots.picture import Picture
 
 MOST_COLUMNS = 10
 """Number of columns that are printed for a prediction; JSON has all."""
@@ -124,7 +124,7 @@ class ImageExplanation:
 
     def make_picture(self) -> Picture:
         """Return the image and the map as a figure."""
-        from pellucid.show.figure import Picture
+        from pellucid.show.plots.picture import Picture
 
         title = f"{self.output} {self.result.prediction:.3f}"
         figure = occlusion_map(self.result.image, self.result.effects, title, f"drop of {self.score_name}")

@@ -19,7 +19,7 @@ from pellucid.inspect.equivalence.check import draw_batch, relative_difference
 from pellucid.inspect.source_export import to_source
 from pellucid.nn.layers import Normalization
 from pellucid.run.function_builder import function
-from pellucid.show.literals import comment_to_source
+from pellucid.show.sources.literals import comment_to_source
 from pellucid.tracking.errors import UsageError
 from pellucid.tracking.record import to_json
 from pellucid.train.evaluate.saved_models import SavedModel

@@ -38,8 +38,13 @@ def draw_pictures(
 
 def draw_confusion(run: RunContext, prepared: "PreparedRun", predicted: Array) -> None:
     """Save the confusion matrix, for images with those of the most frequent error."""
-    from pellucid.show.alt_text import describe_confusion
-    from pellucid.show.prediction_plots import MAX_IMAGES, confusion_matrix, count_confusions, find_most_frequent_error
+    from pellucid.show.plots.alt_text import describe_confusion
+    from pellucid.show.plots.prediction_plots import (
+        MAX_IMAGES,
+        confusion_matrix,
+        count_confusions,
+        find_most_frequent_error,
+    )
     from pellucid.train.fit.networks import is_image
 
     names, truth = prepared.dataset.class_names, prepared.get_targets("test")
@@ -56,7 +61,7 @@ def draw_confusion(run: RunContext, prepared: "PreparedRun", predicted: Array) -
 
 def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, decision: Decision) -> None:
     """Save the reliability curve, if the outputs are probabilities."""
-    from pellucid.show.calibration_plot import describe_calibration, reliability_curve
+    from pellucid.show.plots.calibration_plot import describe_calibration, reliability_curve
 
     if not are_probabilities(outputs):
         return
@@ -69,7 +74,7 @@ def draw_calibration(run: RunContext, prepared: "PreparedRun", outputs: Array, d
 
 def draw_errors(run: RunContext, prepared: "PreparedRun", outputs: Array) -> None:
     """Save predicted over true values, and residuals over predicted values."""
-    from pellucid.show.prediction_plots import (
+    from pellucid.show.plots.prediction_plots import (
         describe_prediction_errors,
         describe_residuals,
         prediction_errors,

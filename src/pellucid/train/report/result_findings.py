@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pellucid.graph.finding import Finding
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.result import pluralize
 from pellucid.train.evaluate.decision import Decision, parse_threshold
 from pellucid.train.prepare.class_balance import FEW_SAMPLES, RARE_FRACTION, find_rare_classes, is_imbalanced

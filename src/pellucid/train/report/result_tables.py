@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
 from pellucid.train.evaluate.intervals import Interval
 from pellucid.train.evaluate.metrics import Metrics, get_metric_name
 

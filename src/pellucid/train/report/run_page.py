@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from pellucid.show.alt_text import join_parts
+from pellucid.show.plots.alt_text import join_parts
 from pellucid.tracking.comparison import capitalize
 from pellucid.tracking.document import POLICY, render_document, render_prose, render_table
 from pellucid.tracking.record import Record

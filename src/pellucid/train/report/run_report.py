@@ -69,7 +69,7 @@ def list_input_names(prepared: "PreparedRun") -> list[str]:
 
 def render_saved_picture(run: RunContext, picture: SavedPicture) -> str:
     """Return a picture as SVG with the colors of light and dark pages, or as PNG if that is much smaller."""
-    from pellucid.show.themed_figure import render_svg
+    from pellucid.show.plots.themed_figure import render_svg
 
     figure = run.figures[picture.file]
     rasterize_many_points(figure)
@@ -88,7 +88,7 @@ def rasterize_many_points(figure: "Figure") -> None:
 
 def render_formulas(model: "Model") -> str:
     """Return the network as formulas in HTML, or why there are none."""
-    from pellucid.show.renderers import HtmlPage
+    from pellucid.show.pages.formula_page import HtmlPage
 
     try:
         return model.explain().render(HtmlPage())

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.atomic_write import atomic_write
-from pellucid.show.plot_style import FAINT, PALETTE, new_figure, style_axes
-from pellucid.show.text_table import align_cells
+from pellucid.show.pages.text_table import align_cells
+from pellucid.show.plots.plot_style import FAINT, PALETTE, new_figure, style_axes
 from pellucid.tracking.context import RunContext
 from pellucid.tracking.document import render_table
 from pellucid.tracking.result import ExperimentResult

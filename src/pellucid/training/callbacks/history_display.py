@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.show.alt_text import describe_curves
-from pellucid.show.html_style import render_table, wrap_html
-from pellucid.show.plots import learning_curves
+from pellucid.show.pages.html_style import render_table, wrap_html
+from pellucid.show.plots.alt_text import describe_curves
+from pellucid.show.plots.plots import learning_curves
 from pellucid.training.loop_progress import format_metric
 from pellucid.training.metric_mode import is_higher_better
 
@@ -45,7 +45,7 @@ def describe_metric(history: History, name: str) -> list[str]:
 
 def render_curves(history: History) -> str:
     """Return the curves of the first metrics that are numbers, each with its validation metric."""
-    from pellucid.show.themed_figure import render_image
+    from pellucid.show.plots.themed_figure import render_image
 
     curves = collect_curves(history)
     names = [name for name in curves if name.removeprefix("val_") == name or name.removeprefix("val_") not in curves]

@@ -197,7 +197,7 @@ class Sweep:
         NoSuchNameError
             For an unknown setting or metric; the message suggests the nearest name.
         """
-        from pellucid.show.sweep_plot import plot_trials
+        from pellucid.show.plots.sweep_plot import plot_trials
 
         settings = self.settings
         varied = [name for name, column in settings.items() if len(get_distinct_values(column)) > 1]
@@ -262,8 +262,8 @@ class Sweep:
         return ["trial", *columns], rows
 
     def _repr_html_(self) -> str:
-        from pellucid.show.html_style import render_table, wrap_html
-        from pellucid.show.themed_figure import render_image
+        from pellucid.show.pages.html_style import render_table, wrap_html
+        from pellucid.show.plots.themed_figure import render_image
 
         if not self.trials:
             return wrap_html("<p>Sweep without a finished trial</p>")

@@ -117,7 +117,7 @@ def predict_in_batches(predict: "Function", images: "Array", batch: int = 100) -
 def save_loss_and_maps(run: RunContext, network: ImageNetwork, data: ImageData, losses: "Array") -> None:
     """Save pictures of the training loss, and of the feature maps of the first convolution for one test image."""
     import pellucid as pel
-    from pellucid.show.plots import feature_maps, learning_curves
+    from pellucid.show.plots.plots import feature_maps, learning_curves
 
     classes = len(data.class_names)
     run.save_figure(
@@ -153,7 +153,7 @@ def describe_tiles(errors: int, shown: int) -> str:
 
 def save_predictions(run: RunContext, data: ImageData, predictions: "Array") -> None:
     """Save a picture of test images with their predicted classes, errors first."""
-    from pellucid.show.plots import image_grid
+    from pellucid.show.plots.plots import image_grid
 
     wrong = predictions != data.y_test
     order = np.random.default_rng(run.seed).permutation(len(wrong))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 from sphinx.util import logging
 
-from pellucid.show.mathml import latex_to_mathml
+from pellucid.show.formulas.mathml import latex_to_mathml
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

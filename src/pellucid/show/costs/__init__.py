@@ -1,0 +1,1 @@
+"""Operations, memory traffic and predicted time of graphs."""

@@ -1,0 +1,1 @@
+"""Derivations of gradients, step by step."""

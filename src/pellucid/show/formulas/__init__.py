@@ -1,0 +1,1 @@
+"""Formulas of expressions and programs: LaTeX, MathML, and the names in them."""

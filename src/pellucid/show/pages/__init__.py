@@ -1,0 +1,1 @@
+"""Pages and displays of results: text, LaTeX and HTML."""

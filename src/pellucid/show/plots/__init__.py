@@ -1,0 +1,1 @@
+"""Plots of data, training, predictions and weights, with descriptions in words."""

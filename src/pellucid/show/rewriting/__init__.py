@@ -1,0 +1,1 @@
+"""Logs of rewrites, and their numerical check."""

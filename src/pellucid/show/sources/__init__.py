@@ -1,0 +1,1 @@
+"""Source code of graphs: NumPy scripts and pellucid programs."""
