@@ -103,7 +103,7 @@ from pellucid.inspect import pictures
 from pellucid.inspect.cross_framework.compare import compare_with
 from pellucid.inspect.diagnostics.diagnosis import diagnose
 from pellucid.inspect.equivalence.check import check_equivalence
-from pellucid.inspect.explain.explain import explain
+from pellucid.inspect.explain.model_formulas import explain
 from pellucid.inspect.source_export.export import to_source
 from pellucid.inspect.source_export.model_from_toml import from_toml
 from pellucid.interop import tensorboard

@@ -846,7 +846,7 @@ class Model(Layer):
         Explanation
             Printed as text, rendered as mathematics in a notebook, saved by ``save("model.html")``.
         """
-        from pellucid.inspect.explain.explain import explain
+        from pellucid.inspect.explain.model_formulas import explain
 
         return explain(self)
 

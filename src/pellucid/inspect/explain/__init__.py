@@ -1,6 +1,6 @@
 """Explanation of a model as formulas."""
 
-from pellucid.inspect.explain.explain import explain
 from pellucid.inspect.explain.explanation import Explanation
+from pellucid.inspect.explain.model_formulas import explain
 
 __all__ = ["Explanation", "explain"]

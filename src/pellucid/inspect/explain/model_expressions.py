@@ -9,7 +9,7 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.naming import restore_names, strip_calls
 from pellucid.graph.passes import inference
 from pellucid.graph.traversal import replace_all
-from pellucid.inspect.explain.explain import SymbolTable, explain_layers
+from pellucid.inspect.explain.model_formulas import SymbolTable, explain_layers
 from pellucid.inspect.layer_trace import get_symbolic_loss, trace_layers
 from pellucid.model.interfaces import ModelLike
 from pellucid.nn.layers import Layer
