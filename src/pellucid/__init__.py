@@ -73,7 +73,7 @@ _NAMES_BY_MODULE = {
     "pellucid.inspect.equivalence": ["check_equivalence"],
     "pellucid.live.lab": ["lab"],
     "pellucid.model.model": ["Model", "clone_model", "load_model"],
-    "pellucid.training.run_diff": ["compare"],
+    "pellucid.training.run_comparison": ["compare"],
     "pellucid.model.errors": ["ModelError"],
     "pellucid.inspect.cross_framework": ["compare_with"],
     "pellucid.model.sequential": ["Sequential"],

@@ -138,7 +138,7 @@ from pellucid.show.graphs.tree import tree
 from pellucid.show.sources.numpy_script import source
 from pellucid.show.why.element_arithmetic import why
 from pellucid.training import callbacks
-from pellucid.training.run_diff import compare
+from pellucid.training.run_comparison import compare
 from pellucid.training.sweeps.sweep import sweep
 from pellucid.typing import ArrayLike, Axes, ConvPadding, DTypeLike, Padding, PadWidth, Sizes
 from pellucid.version import __version__

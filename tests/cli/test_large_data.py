@@ -31,16 +31,16 @@ from pellucid.cli import main
 from pellucid.data.errors import DataError, DataWarning
 from pellucid.data.tables.table_stream import is_larger
 from pellucid.train import train
-from pellucid.train.evaluate import baselines, inference, scored_predictions
+from pellucid.train.evaluate import baselines, evaluated_predictions, inference
 from pellucid.train.evaluate.inference import evaluate_network
 from pellucid.train.evaluate.trained_network import load_network
 from pellucid.train.prepare.prepared_run import PreparedRun, prepare
-from pellucid.train.read import stored_rows
 from pellucid.train.read.dataset import split_dataset
 from pellucid.train.read.loaders import load_dataset
-from pellucid.train.read.row_file import RowFile
-from pellucid.train.read.stored_images import StoredImages
-from pellucid.train.read.stored_samples import arrange_data
+from pellucid.train.read.out_of_core import table_rows
+from pellucid.train.read.out_of_core.images import StoredImages
+from pellucid.train.read.out_of_core.row_file import RowFile
+from pellucid.train.read.out_of_core.samples import arrange_data
 from pellucid.train.settings.settings import Settings
 from pellucid.training.callbacks import TerminateOnNaN
 from pellucid.training.memmap_source import StreamedArray
@@ -105,9 +105,9 @@ def _dialects_are_inferred_from_few_rows() -> Iterator[None]:
 def small_samples() -> Iterator[None]:
     """Checks see a sample of 300 rows, baselines see 200, and predictions are made in blocks of 64."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored_rows, "SAMPLE_ROWS", 300)
+        patch.setattr(table_rows, "SAMPLE_ROWS", 300)
         patch.setattr(baselines, "SAMPLED_ROWS", 200)
-        patch.setattr(scored_predictions, "PREDICTED_ROWS", 64)
+        patch.setattr(evaluated_predictions, "PREDICTED_ROWS", 64)
         yield
 
 
@@ -236,7 +236,7 @@ def test_json_lines_of_another_type_name_the_remedy() -> None:
 def test_invalid_cells_of_all_chunks_are_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     write_table(Path("faults.csv"), faults=True)
     monkeypatch.setattr("pellucid.data.tables.csv_format.BLOCK", 2**17)
-    monkeypatch.setattr(stored_rows, "ENCODED_BYTES", 2**14)
+    monkeypatch.setattr(table_rows, "ENCODED_BYTES", 2**14)
     messages = []
     for memory in (1, 100):
         with warnings.catch_warnings(record=True) as caught:
@@ -439,7 +439,7 @@ def test_a_sample_shows_rare_categories_and_columns_that_vary(monkeypatch: pytes
     rows = [f"{k % 7},same,{3 if k == 301 else 4},{NOTE},{k}.5" for k in range(640)]
     rows[400] = f"1,other,4,{NOTE},2.5"
     Path("rare.csv").write_text("\n".join(["a,kind,flag,note,y", *rows]) + "\n")
-    monkeypatch.setattr(stored_rows, "SAMPLE_ROWS", 20)
+    monkeypatch.setattr(table_rows, "SAMPLE_ROWS", 20)
     stored = prepare(Settings("rare.csv", model="linear", memory=1, validation_split=0.01, test_split=0.01))
     kinds = {column["name"]: column for column in stored.description["inputs"]}
     assert kinds["kind"]["values"] == ["other", "same"]
@@ -451,7 +451,7 @@ def test_other_large_data_are_evaluated_in_pieces(run: Path, monkeypatch: pytest
     network = load_network(run)
     loaded = evaluate_network(network, "others.csv")
     monkeypatch.setattr("pellucid.data.tables.csv_format.BLOCK", 2**19)
-    monkeypatch.setattr(stored_rows, "ENCODED_BYTES", 2**14)
+    monkeypatch.setattr(table_rows, "ENCODED_BYTES", 2**14)
     monkeypatch.setattr(inference, "Settings", partial(Settings, memory=1))
     stored = evaluate_network(network, "others.csv")
     assert stored["samples"] == loaded["samples"] == 700

@@ -11,8 +11,8 @@ import numpy as np
 
 import pellucid.course
 from pellucid.course.exercise_page import SentenceTable
-from pellucid.course.fingerprint import compute_fingerprint
 from pellucid.course.formula_text import parse_formula
+from pellucid.course.result_fingerprint import compute_fingerprint
 
 SCRIPT = Path(pellucid.course.__file__).with_name("exercises.js")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"

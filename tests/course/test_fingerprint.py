@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pellucid.course.fingerprint import FREQUENCY, compute_fingerprint, have_equal_fingerprints, strip_shape
+from pellucid.course.result_fingerprint import FREQUENCY, compute_fingerprint, have_equal_fingerprints, strip_shape
 
 
 def test_a_fingerprint_is_its_formula() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.course.fingerprint import compute_fingerprint, have_equal_fingerprints
 from pellucid.course.formula_text import FormulaError, parse_formula
+from pellucid.course.result_fingerprint import compute_fingerprint, have_equal_fingerprints
 
 WEB = Path(__file__).parents[2] / "web"
 ESBUILD = WEB / "node_modules" / ".bin" / "esbuild"

@@ -16,8 +16,8 @@ from pellucid.live.lab.division import divide_rows
 from pellucid.live.lab.inputs import make_inputs
 from pellucid.live.lab.networks import make_dense_network, set_initial_values
 from pellucid.live.lab.row_order import count_places
-from pellucid.live.lab.rows import read_rows
 from pellucid.live.lab.training_step import evaluate, make_training_step
+from pellucid.live.lab.user_data import read_rows
 from pellucid.live.module_plan import plan_modules
 from pellucid.live.spec import assemble_figure
 from pellucid.live.still import copy_variables, draw_still_pictures, run_training

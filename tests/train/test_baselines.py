@@ -14,9 +14,9 @@ from pellucid.tracking import RunContext
 from pellucid.train import Settings
 from pellucid.train.evaluate import baselines
 from pellucid.train.evaluate.baseline_comparison import Comparison, compare_classifiers
+from pellucid.train.evaluate.evaluated_predictions import ScoredPredictions
 from pellucid.train.evaluate.evaluation import evaluate
 from pellucid.train.evaluate.metrics import evaluate_classification
-from pellucid.train.evaluate.scored_predictions import ScoredPredictions
 from pellucid.train.prepare.prepared_run import prepare
 from pellucid.train.report.result_findings import find_baseline_problems, find_class_problems
 from pellucid.train.report.result_summary import summarize

@@ -8,13 +8,13 @@ import pytest
 import pellucid as pel
 from pellucid.show.plots.calibration_plot import reliability_curve
 from pellucid.train.evaluate import intervals
+from pellucid.train.evaluate.evaluated_predictions import predict_finite
 from pellucid.train.evaluate.metrics import (
     evaluate_classification,
     evaluate_regression,
     resample_classification,
     resample_regression,
 )
-from pellucid.train.evaluate.scored_predictions import predict_finite
 
 Simulation = Callable[[np.random.Generator], tuple[tuple[float, float], float]]
 

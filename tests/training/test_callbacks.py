@@ -14,7 +14,7 @@ from pellucid import callbacks, nn
 from pellucid.model.errors import ModelError
 from pellucid.nn.optimizers import SGD
 from pellucid.training.callbacks.base import HOOKS, overrides_hook
-from pellucid.training.callbacks.conversion import as_callback_list
+from pellucid.training.callbacks.keras_hooks import as_callback_list
 
 pytestmark = pytest.mark.usefixtures("interpret_functions")
 

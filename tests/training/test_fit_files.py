@@ -47,7 +47,7 @@ LIMITS = pytest.mark.parametrize(
 
 
 def check_files(files: list[str], limit: int) -> None:
-    assert {"training/fit.py", "training/fit_loop.py", "run/program.py"} <= set(files)
+    assert {"training/fit.py", "training/fit_loop.py", "run/graph_program.py"} <= set(files)
     assert len(files) <= limit, f"{len(files)} files:\n" + "\n".join(files)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import pellucid as pel
 from pellucid import callbacks, nn
-from pellucid.training import run_diff, snapshots
+from pellucid.training import run_comparison, snapshots
 
 
 def make(dropout: float = 0.0) -> pel.Sequential:
@@ -165,8 +165,8 @@ def test_compare_finds_the_first_different_step_and_tensor() -> None:
 
 def test_the_largest_difference_is_at_an_element_that_differs() -> None:
     a, b = (np.array([np.inf, 1.0, np.nan, value], "float32") for value in (2.0, 2.5))
-    assert run_diff.describe_difference("w", a, b) == "w[3] is 2.0 in one and 2.5 in the other"
-    assert run_diff.describe_difference("w", a, np.full(4, np.nan)).startswith("w[0] is inf in one and nan")
+    assert run_comparison.describe_difference("w", a, b) == "w[3] is 2.0 in one and 2.5 in the other"
+    assert run_comparison.describe_difference("w", a, np.full(4, np.nan)).startswith("w[0] is inf in one and nan")
 
 
 def test_several_fits_of_one_model_are_separate_runs() -> None:

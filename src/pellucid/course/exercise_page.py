@@ -25,8 +25,8 @@ from pellucid.course.checker.search import (
     is_equal,
 )
 from pellucid.course.exercise import Exercise
-from pellucid.course.fingerprint import compute_fingerprint, strip_shape
 from pellucid.course.formula_text import parse_formula
+from pellucid.course.result_fingerprint import compute_fingerprint, strip_shape
 from pellucid.show.formulas.mathml import latex_to_mathml
 from pellucid.typing import Array, Json
 

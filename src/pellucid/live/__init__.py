@@ -2,7 +2,7 @@
 
 from pellucid.live import examples
 from pellucid.live.controls import choice, seed, slider
-from pellucid.live.figure import Figure, vary
+from pellucid.live.interactive_figure import Figure, vary
 from pellucid.live.views import (
     Step,
     Units,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.graph.expr import Expr
 from pellucid.live.controls import choice, seed, slider
-from pellucid.live.figure import Figure, vary
+from pellucid.live.interactive_figure import Figure, vary
 from pellucid.live.views import View, decision_boundary, heat_map, image, loss_curve, network, numbers, sequence
 from pellucid.run.function import Function
 from pellucid.typing import Array

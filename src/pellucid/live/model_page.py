@@ -17,7 +17,7 @@ from pellucid.graph.ops.softmax import softmax
 from pellucid.graph.passes import inference
 from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.views.base import View
 from pellucid.live.views.feature_inputs import MAX_FEATURES, feature_inputs
 from pellucid.live.views.image import image

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pellucid.atomic_write import atomic_write
 from pellucid.live import examples
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.module_plan import plan_modules
 from pellucid.live.spec import assemble_figure
 from pellucid.run.wasm.module import FunctionSource, compile_code, generate_code, to_json

@@ -21,7 +21,7 @@ from pellucid.run.wasm.module import WasmModule, encode_bytes
 from pellucid.typing import Json
 
 if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
+    from pellucid.live.interactive_figure import Figure
 
 FORMAT = 1
 """Version of the figure file, as in ``web/src/spec.ts``."""

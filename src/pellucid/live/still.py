@@ -14,7 +14,7 @@ from pellucid.show.plots.picture import Picture
 from pellucid.typing import Array
 
 if TYPE_CHECKING:
-    from pellucid.live.figure import Figure
+    from pellucid.live.interactive_figure import Figure
 
 
 CURVE_POINTS = 200

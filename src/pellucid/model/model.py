@@ -24,7 +24,7 @@ from pellucid.model.functional_graph import (
     trace_functional_graph,
     unflatten_structure,
 )
-from pellucid.model.state import get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
+from pellucid.model.variable_paths import get_parameter_paths, get_state_paths, iter_parts, iter_sublayers
 from pellucid.nn.layers import Layer
 from pellucid.nn.optimizers import Optimizer
 from pellucid.typing import (

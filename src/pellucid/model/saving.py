@@ -14,7 +14,7 @@ from pellucid.graph.serialization.pickling import GraphState, get_state, is_code
 from pellucid.graph.traversal import copy_name, rebuild
 from pellucid.model.functional_graph import CallNode, FunctionalGraph, is_passthrough, iterate_in_order, map_expressions
 from pellucid.model.interfaces import ModelLike, is_model
-from pellucid.model.state import get_parameter_paths
+from pellucid.model.variable_paths import get_parameter_paths
 from pellucid.nn.layers import Layer
 from pellucid.nn.layers.call_tracking import CallRecord, attach_call
 from pellucid.saving.container import read_container, write_container

@@ -7,7 +7,7 @@ from pellucid.graph.expr import Expr, Operand, as_expr, is_compatible_shape
 from pellucid.graph.ops.permute import moveaxis
 from pellucid.graph.ops.reshape import expand_dims, squeeze
 from pellucid.graph.types import format_shape, is_float
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 
 
 def align_columns(y_true: Operand, y_pred: Operand, owner: str) -> tuple[Expr, Expr]:

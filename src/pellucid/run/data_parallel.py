@@ -22,13 +22,13 @@ from pellucid.graph.evaluate import Lowering, use_lowerings
 from pellucid.graph.expr import Constant, Shared
 from pellucid.run.buffers import Buffer
 from pellucid.run.distributed.process_group import explain_loss, is_equal_in_all_processes, translate_losses
+from pellucid.run.graph_program import BatchedProgram, Program
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.batch_sharding import AXIS, Sharding, use_sharding
 from pellucid.run.kernels.lowerings import NO_LOWERINGS, get_lowerings
 from pellucid.run.native.compiler import describe_compiler
 from pellucid.run.parameter_sharding import choose_sharded_axis
-from pellucid.run.program import BatchedProgram, Program
 from pellucid.run.reassociation_barriers import insert_reassociation_barriers
 from pellucid.run.xla import Compiled, XlaProgram
 from pellucid.typing import Array, Shard

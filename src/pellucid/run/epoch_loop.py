@@ -7,9 +7,9 @@ from typing import Any
 
 from pellucid.run.buffers import Buffer
 from pellucid.run.function import Function
+from pellucid.run.graph_program import OutputHistory
 from pellucid.run.jax_runtime import x64
 from pellucid.run.native.program import AutoProgram
-from pellucid.run.program import OutputHistory
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike
 

@@ -17,12 +17,12 @@ from pellucid.progress import create_progress_display
 from pellucid.run.argument_binding import Signature, convert_arguments, get_signature, order_arguments
 from pellucid.run.buffers import Buffer
 from pellucid.run.data_parallel import DataParallelProgram, Devices
+from pellucid.run.graph_program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.interrupts import Interrupted
 from pellucid.run.nan_guard import GuardProgram
 from pellucid.run.native.program import AutoProgram, BatchedAutoProgram, NativeProgram
 from pellucid.run.node_values import NodeValues
-from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes, drop_updates, swap_shared
 from pellucid.run.value_sizes import ValueSizedProgram
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array, ArrayLike, Mode, Shard

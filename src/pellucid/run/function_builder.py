@@ -13,7 +13,7 @@ from pellucid.graph.unsupported_functions import hint_at_arguments
 from pellucid.run.argument_binding import check_shape
 from pellucid.run.device_selection import check_shard, choose_devices
 from pellucid.run.function import Function, Outputs
-from pellucid.run.program import OnUnusedInput, make_program
+from pellucid.run.graph_program import OnUnusedInput, make_program
 from pellucid.typing import Array, ArrayLike, Devices, Mode, Shard
 
 

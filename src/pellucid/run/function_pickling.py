@@ -9,8 +9,8 @@ from pellucid.graph.rewriter import Journal
 from pellucid.graph.serialization.pickling import GraphState, pack, unpack
 from pellucid.run.device_selection import choose_devices
 from pellucid.run.function import Function
+from pellucid.run.graph_program import BatchedProgram, Program
 from pellucid.run.jax_runtime import jax
-from pellucid.run.program import BatchedProgram, Program
 
 PARTS = ("inputs", "outputs", "original_outputs", "updates", "read")
 """Attributes of a program that consist of expressions."""

@@ -14,8 +14,8 @@ from pellucid.graph.expr import Constant, Expr
 from pellucid.graph.traversal import topological
 from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
+from pellucid.run.graph_program import Program
 from pellucid.run.jax_runtime import jax
-from pellucid.run.program import Program
 
 MAX_EXPRESSIONS = 4000
 """Programs with more expressions are partitioned."""

@@ -15,8 +15,8 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape
 from pellucid.run.backends import note_backends
 from pellucid.run.buffers import Buffer
+from pellucid.run.graph_program import BatchedProgram, OutputHistory, Program, Shapes
 from pellucid.run.interrupts import DeferSigint
-from pellucid.run.program import BatchedProgram, OutputHistory, Program, Shapes
 from pellucid.typing import Array
 
 NUMPY = f"NumPy: NumPy {np.__version__}"

@@ -12,10 +12,10 @@ from pellucid.graph.expr import Constant, Expr, Shared
 from pellucid.graph.source_location import format_location
 from pellucid.graph.types import Unknown
 from pellucid.run.buffers import Buffer
+from pellucid.run.graph_program import OutputHistory, Program, Shapes
 from pellucid.run.interpreter import NumpyProgram, order_values
 from pellucid.run.node_values import abbreviate, as_list, summarize
 from pellucid.run.nonfinite_trace import NonFiniteFinding, NonFiniteTrace, is_nonfinite
-from pellucid.run.program import OutputHistory, Program, Shapes
 from pellucid.typing import Array
 
 MAX_PROPAGATED = 6

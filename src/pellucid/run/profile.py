@@ -19,11 +19,11 @@ from pellucid.graph.op import OUTPUT
 from pellucid.graph.printing import format_duration, text
 from pellucid.graph.validation import check_integer
 from pellucid.run.buffers import Buffer
+from pellucid.run.graph_program import Program
 from pellucid.run.interpreter import NumpyProgram
 from pellucid.run.jax_runtime import jax, x64
 from pellucid.run.kernels.lowerings import get_lowerings
 from pellucid.run.node_values import as_list
-from pellucid.run.program import Program
 from pellucid.run.xla import XlaProgram
 
 Run = Callable[[], Any]

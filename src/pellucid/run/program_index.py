@@ -29,6 +29,7 @@ from pellucid.run.compilation_cache import (
     write_entry,
 )
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS
+from pellucid.run.graph_program import Program
 from pellucid.run.jax_runtime import count_cores, jax
 from pellucid.run.kernels.amx.detection import has_amx
 from pellucid.run.kernels.loading import KernelUse, record_kernel_use, request_kernel
@@ -36,7 +37,6 @@ from pellucid.run.kernels.lowerings import get_lowerings
 from pellucid.run.native.compile_cache import describe_program, stamp_sources
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.instruction_set import get_architecture
-from pellucid.run.program import Program
 
 
 class IndexedProgram(NamedTuple):

@@ -13,8 +13,8 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Constant, Expr, Input
 from pellucid.graph.traversal import topological
 from pellucid.run.buffers import Buffer
+from pellucid.run.graph_program import OutputHistory, Program
 from pellucid.run.interpreter import NumpyProgram, check_stackable
-from pellucid.run.program import OutputHistory, Program
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array
 

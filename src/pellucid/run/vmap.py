@@ -14,7 +14,7 @@ from pellucid.graph.errors import DtypeError, InputError, ShapeError
 from pellucid.graph.expr import Constant, Expr, Input, Shared, is_compatible_shape
 from pellucid.graph.types import format_shape
 from pellucid.run.function import Function
-from pellucid.run.program import BatchedProgram, Program
+from pellucid.run.graph_program import BatchedProgram, Program
 
 
 def vmap(f: Function, places: Mapping[Any, Any]) -> Function:

@@ -19,11 +19,11 @@ from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_cache import compile_or_load
 from pellucid.run.compilation_notice import announce_compilation
 from pellucid.run.graph_partitioning import MAX_EXPRESSIONS, PartitionedStep
+from pellucid.run.graph_program import OutputHistory, Program, Shapes
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import get_first_line, jax, without_jax_notes, x64
 from pellucid.run.kernels.loading import compile_with_kernels
 from pellucid.run.kernels.lowerings import get_lowerings, prepare_for
-from pellucid.run.program import OutputHistory, Program, Shapes
 from pellucid.run.program_index import get_index_path, load_indexed, record_build, save_index
 from pellucid.typing import Array
 

@@ -210,7 +210,7 @@ def format_description(prepared: PreparedRun, decision: Decision) -> str:
 
 def save_network(prepared: PreparedRun, folder: Path, history: "History") -> tuple["ModelLike", Decision]:
     """Save the network with its decision threshold, and the history; return both of the network."""
-    from pellucid.train.evaluate.scored_predictions import predict_part
+    from pellucid.train.evaluate.evaluated_predictions import predict_part
 
     model = prepared.make_final_model()
 

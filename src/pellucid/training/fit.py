@@ -20,8 +20,8 @@ from pellucid.run.device_selection import Placement, check_placement
 from pellucid.run.distributed.divided_state import gather_values
 from pellucid.run.distributed.process_group import num_processes, process_id
 from pellucid.training.callbacks.base import CallbackList
-from pellucid.training.callbacks.conversion import as_callback_list
 from pellucid.training.callbacks.history import History
+from pellucid.training.callbacks.keras_hooks import as_callback_list
 from pellucid.training.data_adapter import make_dataset, make_sources
 from pellucid.training.data_sources.columns import Parts, is_column_choice
 from pellucid.training.data_sources.kinds import describe, is_array

@@ -11,7 +11,7 @@ from pellucid.graph.errors import StateError
 from pellucid.graph.validation import check_optional_integer
 from pellucid.model.interfaces import ModelLike
 from pellucid.training.callbacks.base import LambdaCallback
-from pellucid.training.callbacks.conversion import as_callback_list
+from pellucid.training.callbacks.keras_hooks import as_callback_list
 from pellucid.training.fit_loop import FitLoop
 from pellucid.training.snapshots import RunRecorder
 from pellucid.typing import Verbosity

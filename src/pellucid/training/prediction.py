@@ -18,7 +18,7 @@ from pellucid.run.device_selection import DEFAULT_PLACEMENT, Placement, check_pl
 from pellucid.run.distributed.divided_state import gather_values
 from pellucid.run.function_builder import function
 from pellucid.training.callbacks.base import CallbackList
-from pellucid.training.callbacks.conversion import as_callback_list
+from pellucid.training.callbacks.keras_hooks import as_callback_list
 from pellucid.training.data_adapter import convert_inputs
 from pellucid.training.data_sources.opening import ArrayParts, ItemStream, open_data
 from pellucid.training.iterator_source import DEFAULT_BATCH_SIZE, BatchStream, open_stream, split_batch

@@ -13,9 +13,9 @@ import pytest
 import pellucid as pel
 from pellucid import nn
 from pellucid.run.native import compiler, compiler_check, compiler_process
+from pellucid.run.native.compiled_library_check import is_complete
 from pellucid.run.native.compiler import find_compiler, load_library
 from pellucid.run.native.errors import CompilerFailure
-from pellucid.run.native.library_file import is_complete
 
 pytestmark = pytest.mark.skipif(find_compiler() is None, reason="there is no C compiler")
 

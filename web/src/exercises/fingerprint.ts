@@ -1,4 +1,4 @@
-/** Fingerprints of arrays, by which a page recognizes the result of a wrong answer. Mirrors `src/pellucid/course/fingerprint.py`. */
+/** Fingerprints of arrays, by which a page recognizes the result of a wrong answer. Mirrors `src/pellucid/course/result_fingerprint.py`. */
 
 import type { NdArray, Shape } from "./formula/ndarray";
 

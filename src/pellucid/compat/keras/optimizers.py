@@ -7,7 +7,7 @@ import pellucid as pel
 from pellucid.compat.keras.named_objects import bind
 from pellucid.graph.expr import as_expr
 from pellucid.nn import optimizers as ours
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.registry import get_by_name
 
 

@@ -1,11 +1,11 @@
-"""A trained convolutional network that reads drawn digits. `digit_reader_training` trains it."""
+"""A trained convolutional network that reads drawn digits. `digit_reader_weights` trains it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.views.image import image
 
 WEIGHTS = Path(__file__).with_name("digit_reader.safetensors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.views.convolution import convolution
 
 KERNELS: dict[str, list[list[float]]] = {

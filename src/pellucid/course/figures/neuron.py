@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pellucid.graph.expr import Expr
 from pellucid.live.controls import choice, slider
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.views.neuron import neuron as neuron_view
 
 TRUTH_TABLES = {"AND": (0, 0, 0, 1), "OR": (0, 1, 1, 1), "NOT x1": (1, 1, 0, 0), "XOR": (0, 1, 1, 0)}

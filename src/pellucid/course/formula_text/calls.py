@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.course.formula_text.evaluator import Evaluator
+from pellucid.course.formula_text.function_parameters import PARAMETERS
 from pellucid.course.formula_text.nodes import Call, Node, Tuple
 from pellucid.course.formula_text.shapes import are_known, format_shape
-from pellucid.course.formula_text.signatures import PARAMETERS
 
 ELEMENTWISE = [name for name, parameters in PARAMETERS.items() if parameters == ["x"] and name not in ("len",)]
 REDUCTIONS = [name for name, parameters in PARAMETERS.items() if "keepdims=False" in parameters]

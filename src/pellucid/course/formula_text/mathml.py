@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from html import escape
 
+from pellucid.course.formula_text.function_parameters import PARAMETERS
 from pellucid.course.formula_text.nodes import (
     Binary,
     Call,
@@ -20,7 +21,6 @@ from pellucid.course.formula_text.nodes import (
     Tuple,
 )
 from pellucid.course.formula_text.parser import COMPARISONS
-from pellucid.course.formula_text.signatures import PARAMETERS
 
 COMPARISON, SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 5, 6
 """Levels of binding, from loose to tight."""

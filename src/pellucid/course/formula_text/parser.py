@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pellucid.course.formula_text.errors import FormulaError
+from pellucid.course.formula_text.function_parameters import ALIASES, MODULES, PARAMETERS, USUAL_NAMES
 from pellucid.course.formula_text.nodes import (
     Binary,
     Call,
@@ -25,7 +26,6 @@ from pellucid.course.formula_text.nodes import (
     SliceNode,
     Tuple,
 )
-from pellucid.course.formula_text.signatures import ALIASES, MODULES, PARAMETERS, USUAL_NAMES
 from pellucid.course.formula_text.tokens import Token, tokenize
 from pellucid.graph.errors import near_miss
 

@@ -17,7 +17,7 @@ def prepare() -> None:
     """Show live figures as elements of the page, and errors and warnings without the paths of this machine."""
     from IPython.core.getipython import get_ipython
 
-    from pellucid.live.figure import Figure
+    from pellucid.live.interactive_figure import Figure
 
     shell: Any = get_ipython()
     shell.display_formatter.formatters["text/html"].for_type(Figure, render_figure)

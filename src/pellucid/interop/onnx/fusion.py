@@ -22,7 +22,7 @@ from pellucid.graph.pattern import Pattern, make_hole
 from pellucid.graph.rewrite_rule import iterate_matches
 from pellucid.graph.types import is_float
 from pellucid.interop.onnx.writer import FUSIONS, ChannelsFirst, FusedNode, Name, OnnxWriter, Write
-from pellucid.interop.onnx.writers.networks import get_window_attributes, write_conv, write_conv_transpose
+from pellucid.interop.onnx.writers.convolution_pooling import get_window_attributes, write_conv, write_conv_transpose
 
 PatternAndBuilder = tuple[Expr, Callable[..., FusedNode | None]]
 Fusing = TypeVar("Fusing", bound=Callable[..., PatternAndBuilder])

@@ -12,7 +12,7 @@ from pellucid.graph.expr import Expr, Input, Shared
 from pellucid.graph.inputs import iscalar, ivector, matrix, scalar, shared, vector
 from pellucid.live.controls import Choice, Control, choice, seed, slider
 from pellucid.live.lab.row_order import count_places
-from pellucid.live.lab.rows import Rows
+from pellucid.live.lab.user_data import Rows
 from pellucid.typing import Array, ArrayLike
 
 WIDTH = 8

@@ -12,11 +12,11 @@ from pellucid.graph.errors import OptionError
 from pellucid.graph.inputs import matrix
 from pellucid.graph.validation import check_integer
 from pellucid.live.controls import check_controls, choice
-from pellucid.live.figure import Figure
+from pellucid.live.interactive_figure import Figure
 from pellucid.live.lab.inputs import ACTIVATIONS, LAYERS, UNITS, LabInputs, make_controls, make_inputs, make_unit_slider
 from pellucid.live.lab.networks import LabNetwork, make_dense_network, make_model_network, set_initial_values
-from pellucid.live.lab.rows import ARRAYS, Rows, read_rows
 from pellucid.live.lab.training_step import make_training_step
+from pellucid.live.lab.user_data import ARRAYS, Rows, read_rows
 from pellucid.live.lab.views import DividedBoundary, DividedLossCurve, PredictionNumbers, ScoreTable, UsedWeights
 from pellucid.live.network_structure import find_dense_layers, is_chain
 from pellucid.live.views import network as network_view

@@ -12,7 +12,7 @@ from pellucid.graph.ops.activations import leaky_relu, relu
 from pellucid.graph.ops.attention import masked_softmax
 from pellucid.graph.types import format_shape, normalize_axis
 from pellucid.nn import activations
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.batch_normalization import batch_normalization, normalize_with_moving_averages
 from pellucid.nn import initializers
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, RegularizerLike
 from pellucid.nn.layers.normalization import ScaleOffset

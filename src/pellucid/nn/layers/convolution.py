@@ -9,7 +9,7 @@ from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.conv_transpose import conv_transpose
 from pellucid.graph.ops.convolution import conv
 from pellucid.nn import activations
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.graph.expr import Expr
 from pellucid.nn import activations
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, Layer, RegularizerLike
 from pellucid.nn.layers.validation import check_size

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pellucid.graph.expr import Expr
 from pellucid.graph.ops.convolution import conv
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, RegularizerLike
 from pellucid.nn.layers.convolution import ConvBase, Padding

@@ -17,7 +17,7 @@ from pellucid.graph.traversal import topological
 from pellucid.graph.types import format_shape, is_float
 from pellucid.graph.validation import is_real
 from pellucid.nn.activations.smooth import SELU_ALPHA, SELU_SCALE
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_real
 from pellucid.nn.random_seed import draw_seed, validate_seed

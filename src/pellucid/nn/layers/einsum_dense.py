@@ -12,7 +12,7 @@ from pellucid.graph.ops.einsum import einsum
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import is_integer
 from pellucid.nn import activations
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ActivationLike, ConstraintLike, Layer, RegularizerLike
 

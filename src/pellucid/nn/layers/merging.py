@@ -14,7 +14,7 @@ from pellucid.graph.ops.elementwise import maximum, minimum
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.types import ShapeMismatch, broadcast, is_float, normalize_axis, unify
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_axes, check_axis, make_shape_error
 from pellucid.nn.masks import attach_mask, find_mask

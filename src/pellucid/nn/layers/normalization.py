@@ -12,7 +12,7 @@ from pellucid.graph.ops.normalization import local_response_normalization, rms_n
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.types import format_shape, normalize_axes, unify
 from pellucid.graph.validation import is_integer
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.initializers.base import InitializerLike
 from pellucid.nn.layers.base import ConstraintLike, Layer, ParameterOptions, RegularizerLike
 from pellucid.nn.layers.validation import check_axes, check_axis, check_real, check_size

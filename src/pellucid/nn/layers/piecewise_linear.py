@@ -13,7 +13,7 @@ from pellucid.graph.ops.elementwise import clip
 from pellucid.graph.ops.indexing import take
 from pellucid.graph.types import format_shape
 from pellucid.graph.validation import check_integer
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_array
 from pellucid.typing import Array, ArrayLike

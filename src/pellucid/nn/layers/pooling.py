@@ -10,7 +10,7 @@ from pellucid.graph.ops.pooling import average_pool, max_pool
 from pellucid.graph.ops.reductions import max_, mean, sum
 from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.where import where
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice
 

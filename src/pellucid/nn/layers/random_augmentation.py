@@ -16,7 +16,7 @@ from pellucid.graph.ops.resize import resize
 from pellucid.graph.ops.train_eval import training_only
 from pellucid.graph.ops.where import where
 from pellucid.graph.validation import is_real
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.layers.dropout import RandomLayer, take_first
 from pellucid.nn.layers.resizing import ResizeBase
 from pellucid.nn.layers.spatial_base import SpatialLayer

@@ -15,7 +15,7 @@ from pellucid.graph.ops.reshape import expand_dims
 from pellucid.graph.ops.scan import scan
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import format_shape
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.validation import check_size
 from pellucid.nn.masks import attach_mask

@@ -12,7 +12,7 @@ from pellucid.graph.errors import ShapeError, UseError, brief
 from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import maximum, sqrt
 from pellucid.graph.types import format_shape, normalize_axes
-from pellucid.nn.dtypes import to_float
+from pellucid.nn.casts import to_float
 from pellucid.nn.layers.base import Layer
 from pellucid.nn.layers.normalization import expand_to_axes
 from pellucid.nn.layers.validation import check_array, check_axes

@@ -14,7 +14,7 @@ from pellucid.graph.ops.repeat import repeat
 from pellucid.graph.ops.resize import resize
 from pellucid.graph.ops.rounding import round_
 from pellucid.graph.types import is_float
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.layers.spatial_base import Sizes, SpatialLayer
 from pellucid.nn.layers.validation import check_choice, check_real, check_size
 

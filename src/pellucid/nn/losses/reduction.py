@@ -15,7 +15,7 @@ from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import argmax, mean, sum
 from pellucid.graph.ops.reshape import broadcast_like, expand_dims, squeeze
 from pellucid.graph.types import format_shape, is_float
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 
 __all__ = ["aggregate", "class_weight", "reduce_values"]
 

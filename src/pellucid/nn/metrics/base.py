@@ -15,9 +15,9 @@ from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.reshape import size
 from pellucid.graph.types import format_shape
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.constructor_signature import InitSignature
 from pellucid.nn.did_you_mean import StrictArguments
-from pellucid.nn.dtypes import to_dtype, to_float
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.masks import find_mask
 from pellucid.nn.metrics.array_state import ArrayState, bind_batch

@@ -17,7 +17,7 @@ from pellucid.graph.ops.triangular import diagonal
 from pellucid.graph.ops.where import where
 from pellucid.graph.types import is_float
 from pellucid.graph.validation import check_integer
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import Metric, Sums, get_sample_weight
 

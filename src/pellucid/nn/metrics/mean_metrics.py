@@ -7,7 +7,7 @@ from pellucid.graph.ops.elementwise import square
 from pellucid.graph.ops.norms import divide_no_nan
 from pellucid.graph.ops.reductions import mean
 from pellucid.nn import losses
-from pellucid.nn.dtypes import to_dtype, to_float
+from pellucid.nn.casts import to_dtype, to_float
 from pellucid.nn.losses.reduction import broadcast_weights
 from pellucid.nn.metrics.base import MeanMetricWrapper, Sums
 from pellucid.nn.targets import align_columns, align_labels

@@ -9,7 +9,7 @@ from pellucid.graph.expr import Expr, Shared
 from pellucid.graph.ops.elementwise import clip, maximum, minimum, sqrt, square
 from pellucid.graph.ops.reductions import mean
 from pellucid.graph.validation import check_number, check_positive_number
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates
 from pellucid.nn.optimizers.options import LearningRate, Options
 

@@ -10,7 +10,7 @@ from pellucid.graph.ops.elementwise import absolute, maximum, sqrt, square
 from pellucid.graph.ops.reductions import sum as sum_of
 from pellucid.graph.ops.where import where
 from pellucid.graph.validation import check_number
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates, get_step_dtype
 from pellucid.nn.optimizers.options import LearningRate, Options
 

@@ -27,7 +27,7 @@ from pellucid.graph.traversal import parameters as find_parameters
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import format_shape
 from pellucid.graph.unsupported_functions import suggest_argument
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.lint.linter import warn_about_mistakes
 from pellucid.nn.optimizers.options import DEFAULTS, LearningRate, Options, validate_learning_rate, validate_options
 from pellucid.nn.optimizers.printing import PrintableOptimizer

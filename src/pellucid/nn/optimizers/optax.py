@@ -16,8 +16,8 @@ from pellucid.graph.ops.closure_conversion import as_list
 from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.types import as_float, covers
 from pellucid.graph.unique_names import UniqueNames
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.did_you_mean import StrictArguments
-from pellucid.nn.dtypes import to_dtype
 from pellucid.nn.optimizers.base import Optimizer, Updates
 from pellucid.nn.optimizers.options import LearningRate
 from pellucid.typing import Array

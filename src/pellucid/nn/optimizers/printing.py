@@ -10,7 +10,7 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.printing import text
 from pellucid.graph.rewriter import simplify_all
 from pellucid.graph.traversal import topological
-from pellucid.nn.dtypes import to_dtype
+from pellucid.nn.casts import to_dtype
 from pellucid.nn.schedules.base import PRINTING_FAMILIES
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pellucid.graph.evaluate import evaluate
 from pellucid.graph.expr import Expr, Input, Operand, as_expr
 from pellucid.graph.rewriter import simplify
 from pellucid.graph.validation import check_number
+from pellucid.nn.casts import to_float
 from pellucid.nn.did_you_mean import StrictArguments
-from pellucid.nn.dtypes import to_float
 from pellucid.typing import ArrayLike
 
 PRINTING_FAMILIES = ("fold", "algebra")

@@ -33,9 +33,9 @@ from pellucid.run.compilation_cache import (
     unpack_entry,
     write_entry,
 )
+from pellucid.run.graph_program import Program
 from pellucid.run.native.compiler import find_compiler, is_intact
 from pellucid.run.native.instruction_set import get_architecture
-from pellucid.run.program import Program
 from pellucid.typing import Array
 
 Outputs = list[tuple[tuple[int, ...], np.dtype[Any]]]

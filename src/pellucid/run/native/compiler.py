@@ -24,6 +24,7 @@ from pellucid.run.compilation_cache import (
     prune,
     warn_unwritable,
 )
+from pellucid.run.native.compiled_library_check import is_complete, mark_program
 from pellucid.run.native.compiler_check import find_wrong_result, get_check_program
 from pellucid.run.native.compiler_process import (
     RETRY_SECONDS,
@@ -41,7 +42,6 @@ from pellucid.run.native.compiler_process import (
 )
 from pellucid.run.native.errors import CompilerFailure, KilledCompiler, NotNative, RejectedProgram
 from pellucid.run.native.instruction_set import find_instructions, get_architecture
-from pellucid.run.native.library_file import is_complete, mark_program
 from pellucid.run.zig import explain_first_build, find_zig, is_zig
 
 FLAGS = (

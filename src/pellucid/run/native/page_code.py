@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pellucid.graph.errors import UseError
+from pellucid.run.graph_program import Program
 from pellucid.run.jax_runtime import without_jax_notes, x64
 from pellucid.run.native.codegen import Signature, generate_program
 from pellucid.run.native.compile_cache import CompiledLoop
@@ -14,7 +15,6 @@ from pellucid.run.native.compiler import describe_compiler, load_library
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.target import WEB
-from pellucid.run.program import Program
 from pellucid.run.xla import XlaProgram
 from pellucid.typing import Array
 

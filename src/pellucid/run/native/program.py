@@ -18,6 +18,7 @@ from pellucid.run.backends import C_LOOPS, note_backends
 from pellucid.run.buffers import Buffer
 from pellucid.run.compilation_notice import announce_compilation
 from pellucid.run.environment import is_enabled
+from pellucid.run.graph_program import BatchedProgram, OutputHistory, Program
 from pellucid.run.interrupts import DeferSigint
 from pellucid.run.jax_runtime import configure_allocator, runs_on_cpu, without_jax_notes, x64
 from pellucid.run.kernels.prefetching import prefetch_kernels
@@ -30,7 +31,6 @@ from pellucid.run.native.jaxpr_reader import trace_step
 from pellucid.run.native.product_limit import LIMITS, StepLimits, is_product, limit_products
 from pellucid.run.native.sweep_driver import SweepDriver, load_driver
 from pellucid.run.native.target import MAX_SCRATCH_BYTES, MAX_STATE_BYTES, get_native_target
-from pellucid.run.program import BatchedProgram, OutputHistory, Program
 from pellucid.run.xla import HISTORY_BYTES, MAX_CHUNK_STEPS, XlaProgram
 from pellucid.typing import Array
 

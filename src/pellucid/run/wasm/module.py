@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid.graph.array_conversion import read_storage
 from pellucid.graph.errors import UseError
+from pellucid.run.graph_program import Program
 from pellucid.run.jax_runtime import without_jax_notes, x64
 from pellucid.run.native.c_writer import SIMD
 from pellucid.run.native.codegen import Signature, generate_program
@@ -20,7 +21,6 @@ from pellucid.run.native.equations import Block
 from pellucid.run.native.errors import NotNative
 from pellucid.run.native.jaxpr_reader import eliminate_dead_code, trace_step
 from pellucid.run.native.target import WEB
-from pellucid.run.program import Program
 from pellucid.run.wasm.toolchain import compile_module
 from pellucid.run.xla import XlaProgram
 

@@ -21,7 +21,7 @@ from pellucid.show.pages.input_values import collect_outputs
 
 if TYPE_CHECKING:
     from pellucid.run.function import Function
-    from pellucid.run.program import Program
+    from pellucid.run.graph_program import Program
 
 Sizes = tuple[int, ...]
 

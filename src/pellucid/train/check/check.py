@@ -77,7 +77,7 @@ def check_data(settings: Settings) -> DataCheck:
     from pellucid.train.prepare.class_balance import get_class_weights
     from pellucid.train.read.dataset import split_dataset
     from pellucid.train.read.loaders import load_dataset
-    from pellucid.train.read.stored_samples import draw_checked_data
+    from pellucid.train.read.out_of_core.samples import draw_checked_data
 
     dataset = load_dataset(settings)
     parts = split_dataset(

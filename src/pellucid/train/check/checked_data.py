@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.train.fit.networks import is_image
-from pellucid.train.read.sample_storage import draw_rows
+from pellucid.train.read.out_of_core.storage import draw_rows
 from pellucid.train.read.table_columns import explain_column, silence
 from pellucid.typing import Array
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.optional_packages import require_packages
 from pellucid.train.evaluate.decision import Decision
-from pellucid.train.read.row_file import Rows, iter_row_blocks, store_blocks, take_rows
+from pellucid.train.read.out_of_core.row_file import Rows, iter_row_blocks, store_blocks, take_rows
 from pellucid.typing import Array
 
 if TYPE_CHECKING:

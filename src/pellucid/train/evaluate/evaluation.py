@@ -16,13 +16,7 @@ from pellucid.train.evaluate.baseline_comparison import (
 )
 from pellucid.train.evaluate.baselines import Baseline, describe_sample, fit_baselines
 from pellucid.train.evaluate.decision import Decision
-from pellucid.train.evaluate.metrics import (
-    LOWER_IS_BETTER,
-    Evaluation,
-    Metrics,
-    get_metric_name,
-)
-from pellucid.train.evaluate.scored_predictions import (
+from pellucid.train.evaluate.evaluated_predictions import (
     NETWORK,
     ScoredPredictions,
     choose_metric,
@@ -30,6 +24,12 @@ from pellucid.train.evaluate.scored_predictions import (
     evaluate_outputs,
     get_predictions,
     predict_part,
+)
+from pellucid.train.evaluate.metrics import (
+    LOWER_IS_BETTER,
+    Evaluation,
+    Metrics,
+    get_metric_name,
 )
 from pellucid.train.report.evaluation_pictures import draw_pictures
 from pellucid.train.report.result_findings import (

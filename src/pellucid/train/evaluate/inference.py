@@ -12,14 +12,14 @@ from pellucid.data.errors import DataError, DataWarning
 from pellucid.tracking.errors import UsageError
 from pellucid.tracking.result import pluralize
 from pellucid.tracking.run_folder import CONFIG, RECORD
-from pellucid.train.evaluate.padded_prediction import predict_padded
-from pellucid.train.evaluate.scored_predictions import (
+from pellucid.train.evaluate.evaluated_predictions import (
     PREDICTION_BATCH,
     describe_details,
     evaluate_outputs,
     get_predictions,
     predict_finite,
 )
+from pellucid.train.evaluate.padded_prediction import predict_padded
 from pellucid.train.evaluate.trained_network import TrainedNetwork
 from pellucid.train.read.dataset import Dataset
 from pellucid.train.read.loaders import (

@@ -23,9 +23,7 @@ from pellucid.optional_packages import require_packages
 from pellucid.tracking.context import RunContext
 from pellucid.tracking.run_folder import CHECKPOINT
 from pellucid.train.evaluate.baselines import fit_baselines
-from pellucid.train.evaluate.intervals import Interval, compute_fold_interval
-from pellucid.train.evaluate.metrics import LOWER_IS_BETTER, Evaluation, get_metric_name
-from pellucid.train.evaluate.scored_predictions import (
+from pellucid.train.evaluate.evaluated_predictions import (
     NETWORK,
     ScoredPredictions,
     choose_metric,
@@ -34,6 +32,8 @@ from pellucid.train.evaluate.scored_predictions import (
     get_predictions,
     predict_finite,
 )
+from pellucid.train.evaluate.intervals import Interval, compute_fold_interval
+from pellucid.train.evaluate.metrics import LOWER_IS_BETTER, Evaluation, get_metric_name
 from pellucid.train.prepare.prepared_run import PreparedRun, prepare_parts
 from pellucid.train.read.dataset import Dataset, split_dataset
 from pellucid.train.training_run import fit_model, save_network

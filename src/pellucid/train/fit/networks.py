@@ -15,8 +15,8 @@ from pellucid.train.check.image_properties import are_gray
 from pellucid.train.fit.ensembles import compile_ensemble, count_members
 from pellucid.train.read.column_groups import select_groups
 from pellucid.train.read.dataset import Dataset
-from pellucid.train.read.row_file import Rows, iter_row_blocks
-from pellucid.train.read.sample_storage import draw_rows
+from pellucid.train.read.out_of_core.row_file import Rows, iter_row_blocks
+from pellucid.train.read.out_of_core.storage import draw_rows
 from pellucid.train.settings.settings import Settings
 from pellucid.typing import Array
 

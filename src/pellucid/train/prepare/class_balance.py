@@ -7,7 +7,7 @@ import numpy as np
 
 from pellucid.errors import near_miss
 from pellucid.tracking.errors import UsageError
-from pellucid.train.read.row_file import Rows, count_labels
+from pellucid.train.read.out_of_core.row_file import Rows, count_labels
 from pellucid.typing import Array
 
 if TYPE_CHECKING:

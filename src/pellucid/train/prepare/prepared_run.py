@@ -27,8 +27,8 @@ from pellucid.train.fit.weight_source import load_source
 from pellucid.train.prepare.class_balance import get_class_weights, get_positive_class
 from pellucid.train.read.dataset import Dataset, split_dataset
 from pellucid.train.read.loaders import get_options, load_dataset
-from pellucid.train.read.row_file import Rows, compute_moments, count_labels, standardize, take_rows
-from pellucid.train.read.stored_samples import ArrangedData, arrange_data
+from pellucid.train.read.out_of_core.row_file import Rows, compute_moments, count_labels, standardize, take_rows
+from pellucid.train.read.out_of_core.samples import ArrangedData, arrange_data
 from pellucid.train.settings.settings import Settings
 from pellucid.typing import Array
 

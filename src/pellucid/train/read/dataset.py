@@ -14,7 +14,7 @@ from pellucid.typing import Array
 
 if TYPE_CHECKING:
     from pellucid.data.tables import Table
-    from pellucid.train.read.sample_storage import StoredSamples
+    from pellucid.train.read.out_of_core.storage import StoredSamples
 
 MAXIMUM_CLASSES = 20
 MINIMUM_SAMPLES_PER_CLASS = 3

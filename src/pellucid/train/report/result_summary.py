@@ -11,7 +11,7 @@ from pellucid.train.evaluate.metrics import LOWER_IS_BETTER, Confidence, get_met
 from pellucid.train.report.result_findings import CONSTANTS
 
 if TYPE_CHECKING:
-    from pellucid.train.evaluate.scored_predictions import ScoredPredictions
+    from pellucid.train.evaluate.evaluated_predictions import ScoredPredictions
 
 WIDE = 0.1
 """An interval of a score is wide if it has more than this width, or that of an error more than this fraction of it."""

@@ -8,7 +8,7 @@ from pellucid.train.evaluate.intervals import Interval
 from pellucid.train.evaluate.metrics import Metrics, get_metric_name
 
 if TYPE_CHECKING:
-    from pellucid.train.evaluate.scored_predictions import ScoredPredictions
+    from pellucid.train.evaluate.evaluated_predictions import ScoredPredictions
     from pellucid.train.prepare.prepared_run import PreparedRun
 
 SHOWN_METRICS = (

@@ -1,4 +1,4 @@
-/** Functions that formulas may call. Mirrors `src/pellucid/course/formula_text/signatures.py`. */
+/** Functions that formulas may call. Mirrors `src/pellucid/course/formula_text/function_parameters.py`. */
 
 const SIGNATURES: Record<string, string> = {
   "exp expm1 log log1p sqrt tanh sin cos abs sign square sigmoid relu": "x",

@@ -1,10 +1,10 @@
 """Writers of pellucid's ops as ONNX nodes, one family per file."""
 
 from pellucid.interop.onnx.writers import (  # noqa: F401 - fill the table
+    convolution_pooling,
     elementwise,
     indexing,
     loops,
-    networks,
     reductions,
     shapes,
 )

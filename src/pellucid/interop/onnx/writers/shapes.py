@@ -13,7 +13,7 @@ from pellucid.graph.ops.symbolic_sizes import number_size
 from pellucid.graph.size_formulas import Atom, SizeFormula
 from pellucid.graph.types import as_formula
 from pellucid.interop.onnx.writer import OnnxWriter, unsupported_error, writes
-from pellucid.interop.onnx.writers.networks import flatten_pads
+from pellucid.interop.onnx.writers.convolution_pooling import flatten_pads
 
 END = 2**62
 """Slice bound beyond the end of every axis."""

@@ -51,7 +51,7 @@ def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
 
     from pellucid.data.images import count_images, read_images
     from pellucid.train.read.dataset import compute_checksum
-    from pellucid.train.read.stored_images import StoredImages
+    from pellucid.train.read.out_of_core.images import StoredImages
 
     where, size, folders = settings.data, resolve_size(settings.options.get("size")), find_folders(settings.data)
     count = count_images(where, folders.values())

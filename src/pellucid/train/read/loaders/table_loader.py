@@ -62,8 +62,8 @@ def load_stored(settings: "Settings", folder: Path | None) -> "Dataset | None":
     """Convert a table that is larger than memory to a temporary file; return None for a smaller one."""
     from pellucid.data.tables.read_options import ReadOptions
     from pellucid.data.tables.stored_table import store_table
-    from pellucid.train.read.stored_rows import StoredRows
-    from pellucid.train.read.stored_targets import read_targets
+    from pellucid.train.read.out_of_core.table_rows import StoredRows
+    from pellucid.train.read.out_of_core.targets import read_targets
 
     where, options = settings.data, settings.options
     reading = ReadOptions(settings.strict, **get_reading_options(options))

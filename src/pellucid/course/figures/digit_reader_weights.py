@@ -1,4 +1,4 @@
-"""Training of the network that reads digits: ``python -m pellucid.course.figures.digit_reader_training``."""
+"""Training of the network that reads digits: ``python -m pellucid.course.figures.digit_reader_weights``."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from pellucid.train.read.loaders.table_loader import (
     check_task,
     make_outlier_error,
 )
-from pellucid.train.read.row_file import RowFile
-from pellucid.train.read.sample_storage import SAMPLE_ROWS, draw_rows
+from pellucid.train.read.out_of_core.row_file import RowFile
+from pellucid.train.read.out_of_core.storage import SAMPLE_ROWS, draw_rows
 from pellucid.train.read.table_columns import find_limits
 from pellucid.train.settings.settings import Settings
 from pellucid.typing import Array

@@ -16,8 +16,8 @@ from pellucid.data.tables.stored_table import StoredTable, concatenate_tables, s
 from pellucid.data.tables.table import is_boolean, is_temporal, is_text, parse_column
 from pellucid.data.temporary_files import check_free_space
 from pellucid.train.read.loaders.table_loader import describe
-from pellucid.train.read.row_file import RowFile, shuffle_rows
-from pellucid.train.read.sample_storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
+from pellucid.train.read.out_of_core.row_file import RowFile, shuffle_rows
+from pellucid.train.read.out_of_core.storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
 from pellucid.train.read.table_columns import MAXIMUM_CATEGORIES, encode, list_features
 from pellucid.train.settings.settings import Settings
 from pellucid.typing import Array

@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.data.temporary_files import check_free_space
 from pellucid.train.read.dataset import check_shape
-from pellucid.train.read.row_file import RowFile
-from pellucid.train.read.sample_storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
+from pellucid.train.read.out_of_core.row_file import RowFile
+from pellucid.train.read.out_of_core.storage import SAMPLE_BYTES, SAMPLE_ROWS, DrawnSample, draw_rows
 from pellucid.typing import Array
 
 REMEDY = "Choose a smaller --size, or free some space."

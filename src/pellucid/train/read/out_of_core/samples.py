@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.train.check.checked_data import CheckedData
 from pellucid.train.read.dataset import Dataset
-from pellucid.train.read.row_file import RowFile, count_labels, iter_row_blocks, shuffle_rows
-from pellucid.train.read.sample_storage import DrawnSample
+from pellucid.train.read.out_of_core.row_file import RowFile, count_labels, iter_row_blocks, shuffle_rows
+from pellucid.train.read.out_of_core.storage import DrawnSample
 from pellucid.training.memmap_source import release_pages
 from pellucid.typing import Array
 

@@ -16,7 +16,7 @@ from pellucid.train.evaluate.metrics import (
     evaluate_regression,
 )
 from pellucid.train.prepare.class_balance import is_imbalanced
-from pellucid.train.read.row_file import iter_row_blocks, store_blocks
+from pellucid.train.read.out_of_core.row_file import iter_row_blocks, store_blocks
 from pellucid.training.memmap_source import StreamedArray, release_pages
 from pellucid.typing import Array
 
