@@ -109,7 +109,7 @@ def test_grid_search_over_numbers_compiles_one_network():
 
     network_cache._cache.clear()
     network = make_pipeline(StandardScaler(), small(epochs=5))
-    grid = {"classifier__alpha": [0.0, 0.01], "classifier__learning_rate": [0.01]}
+    grid = {"classifier__alpha": [0.0, 0.01], "classifier__learning_rate": [0.01, 0.1]}
     search = GridSearchCV(network, grid, cv=2).fit(X, Y)
     assert len(network_cache._cache) == 1
     assert set(search.best_params_) == set(grid)

@@ -191,7 +191,7 @@ class EventWriter:
         self.write(name, np.array([str(width).encode(), str(height).encode(), *encoded], object), metadata, step)
 
     def figure(self, name: str, figure: Figure, step: int) -> None:
-        """Write a matplotlib figure as an image, such as those of `pellucid.show.plots.plots`.
+        """Write a matplotlib figure as an image, such as those of `pellucid.show.plots`.
 
         Parameters
         ----------
