@@ -189,3 +189,33 @@ def test_images_of_scipy(tmp_path: Path) -> None:
         picture = np.arange(48, dtype="uint8").reshape(6, 8)
         assert [imresize(picture, size).shape for size in (50, 0.5, (2, 7))] == [(3, 4), (3, 4), (2, 7)]
         assert imresize(picture, (3, 4), interp="nearest").tolist() == picture[1::2, 1::2].tolist()
+
+
+def test_pkg_resources_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """setuptools 82 has none, and that of earlier versions warns."""
+    (tmp_path / "pkg_resources.py").write_text("raise ImportError('this one warns')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pkg_resources", raising=False)
+    with use_old_libraries():
+        import pkg_resources
+
+        numpy = pkg_resources.get_distribution("NumPy")
+        assert (numpy.version, numpy.key) == (np.__version__, "numpy")
+        assert pkg_resources.parse_version("10.0") > pkg_resources.parse_version("9.1")
+        with pytest.raises(pkg_resources.DistributionNotFound):
+            pkg_resources.get_distribution("nothing-of-the-kind")
+        assert Path(pkg_resources.resource_filename("pellucid", "version.py")).exists()
+        with pkg_resources.resource_stream("pellucid", "version.py") as stream:
+            assert stream.read() == pkg_resources.resource_string("pellucid", "version.py")
+        assert pkg_resources.resource_exists("pellucid", "compat")
+        assert not pkg_resources.resource_exists("pellucid", "nothing")
+    assert "pkg_resources" not in sys.modules
+
+
+def test_numbers_are_read_from_bytes() -> None:
+    with use_old_libraries():
+        assert np.fromstring(b"\1\2", dtype=np.uint8).tolist() == [1, 2]
+        assert np.fromstring("\1\2\3", np.uint8, 2).tolist() == [1, 2]
+        assert np.fromstring("1 2.5", sep=" ").tolist() == [1, 2.5]
+    with pytest.raises(ValueError, match="binary mode"):
+        np.fromstring(b"\1", dtype=np.uint8)

@@ -1,6 +1,7 @@
 """Python 2 source: how it is told from Python 3, its conversion, and its built-in functions."""
 
 import ast
+import builtins
 import sys
 import traceback
 from typing import Any
@@ -17,7 +18,7 @@ pytest.importorskip("fissix")
 
 
 def run(source: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__builtins__": python2.BUILTINS, "np": np, "pel": pel}
+    names: dict[str, Any] = {"__builtins__": vars(builtins) | python2.BUILTINS, "np": np, "pel": pel}
     exec(python2.compile_tree(parse_python2(source, "old.py"), "old.py"), names)
     return names
 

@@ -4,12 +4,13 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pellucid.compat import removed_names
 from pellucid.compat.old_calls import find_old_calls
 from pellucid.compat.python2 import ScriptSyntaxError
-from pellucid.compat.script import FIGURES, ScriptRun, read_cells
+from pellucid.compat.script import FIGURES, PYLAB, ScriptRun, read_cells, replace_magics
 from pellucid.errors import PellucidError
 
 pytest.importorskip("fissix")
@@ -163,6 +164,27 @@ def test_notebooks(content: dict, capsys: Output) -> None:
     assert "  notes.ipynb, cell 3:3: x.nothing\nerror: AttributeError:" in errors
 
 
+MAGICS = {
+    "x = (3\n  %2,\n!ls)": None,  # lines of a statement
+    "x = 5 \\\n  % 2": None,
+    'x = """\n%d\n!ls\nx?\n""" % 3': None,
+    "print 'a', (1\n    % 1)": None,
+    "%matplotlib inline\nx = 1\n  %cd ..": "pass\nx = 1\n  pass",
+    "if x:\n    !pip install y": "if x:\n    pass",
+    "x.y??\n?x": "pass\npass",
+    "%time x = f(1)\n%timeit -n 3 f(1)": "x = f(1)\npass",
+    "%%time\nx = f(1)": "\nx = f(1)",
+    "%%capture out\nx = 1": "\nx = 1",
+    "%%writefile a.py\nx = 1": "",
+    "%pylab inline": PYLAB,
+}
+
+
+@pytest.mark.parametrize("cell", MAGICS)
+def test_magics(cell: str) -> None:
+    assert replace_magics(cell) == (cell if MAGICS[cell] is None else MAGICS[cell])
+
+
 def test_cells_share_their_names(capsys: Output) -> None:
     cells = [
         "%pylab inline\nimport theano.tensor as T\n",
@@ -199,3 +221,66 @@ def test_a_division_that_needs_python_2_is_explained() -> None:
 def test_the_version_can_be_given(capsys: Output) -> None:
     assert run("print(7 / 2)").status == run("print(7 / 2)", version=2).status == 0
     assert capsys.readouterr().out == "3.5\n3\n"
+
+
+HEADERS = """
+import math, numpy
+def read_size(data):
+    return numpy.frombuffer(data, dtype=numpy.dtype(numpy.uint32).newbyteorder(">"))
+rows, columns = read_size(b"\\0\\0\\0\\2"), read_size(b"\\0\\0\\0\\3")
+data = numpy.frombuffer(bytes(range(20))[:rows * columns], dtype=numpy.uint8)
+print(data.reshape(rows, columns).tolist(), (rows * numpy.arange(3)).tolist(), rows != 2051)
+loss = numpy.ones((1, 1)) / 4
+print("%d: %.2f %s of %5.1f%%" % (rows, loss, loss, 50), "%r" % loss, "%f" % loss)
+print(int(loss), float(loss), [*range(rows)], round(loss, 1), math.sqrt(loss))
+"""
+
+
+def test_arrays_of_one_element_are_numbers(capsys: Output) -> None:
+    assert run(HEADERS).error == ""
+    assert capsys.readouterr().out.splitlines() == [
+        "[[0, 1, 2], [3, 4, 5]] [0, 2, 4] [ True]",
+        "2: 0.25 [[ 0.25]] of  50.0% array([[ 0.25]]) 0.250000",
+        "0 0.25 [0, 1] 0.2 0.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import numpy as np\nint(np.ones(2))", "only 0-dimensional arrays can be converted"),
+        ("import numpy as np\n'%d' % np.ones(2)", "%d format: a real number is required"),
+        ("import numpy as np\n'%d %d' % np.ones(1)", "a real number is required, not numpy.ndarray"),
+        (
+            "import numpy as np\na = np.frombuffer(bytes(4), 'int32')\n'abc'[a * np.ones(2, int)]",
+            "received an array of shape",
+        ),
+        ("int(None)", "must be a string"),
+    ],
+)
+def test_other_arrays_are_no_numbers(text: str, message: str) -> None:
+    assert message in run(text).error
+
+
+def test_numbers_print_as_they_did(capsys: Output) -> None:
+    text = "import numpy as np\nx = np.float64(0.2) + 0.7\nprint{}\n"
+    for given, printed in [
+        ("(x)", "0.9"),
+        ("(np.array(x))", "0.9"),
+        (" x, np.array(x), 0.2 + 0.7, 1e16, 2.0, np.float32(0.917099)", "0.9 0.9 0.9 1e+16 2.0 0.917099"),
+        ("(0.2 + 0.7)", "0.8999999999999999"),  # Python 3's own numbers
+        ("([np.float64(0.5)], np.ones(2), 'end', sep=';')", "[0.5];[ 1.  1.];end"),
+    ]:
+        assert run(text.format(given)).error == ""
+        assert capsys.readouterr().out == f"{printed}\n"
+    assert str(np.float64(0.2) + 0.7) == "0.8999999999999999"
+
+
+def test_the_file_of_the_digits_is_there_unless_the_script_has_one(capsys: Output) -> None:
+    text = "import input_data\nprint(input_data.__name__, hasattr(input_data, 'read_data_sets'), input_data.own)"
+    assert run(text.replace(", input_data.own", "")).error == ""
+    assert capsys.readouterr().out.split()[1] == "True"
+    assert "input_data" not in sys.modules
+    Path("input_data.py").write_text("own = 3")
+    assert run(text).error == ""
+    assert capsys.readouterr().out == "input_data False 3\n"

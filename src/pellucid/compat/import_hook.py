@@ -50,6 +50,8 @@ class OldLibraryFinder:
             return ModuleSpec(name, self, is_package=True)
         has_names = name in removed_names.read_table()
         others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
+        if name == "pkg_resources":  # setuptools before 82 has one that is slow to import and warns
+            others = []
         spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
         if spec is None and has_names:
             self.undo.callback(vars(sys.modules.get(parent, self)).pop, last, None)

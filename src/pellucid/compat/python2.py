@@ -5,7 +5,6 @@ and `execfile`, and a division that floors the quotient of two integers. Its lin
 """
 
 import ast
-import builtins
 import copy
 import functools
 import importlib.util
@@ -16,6 +15,9 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
+
+from pellucid.compat import old_numpy
 from pellucid.errors import PellucidError
 from pellucid.optional_packages import require_packages
 
@@ -188,13 +190,18 @@ def execute_file(path, *names):
     exec(compile_tree(tree, path), *(names or (frame.f_globals, frame.f_locals)))
 
 
+def print_values(*values, **options):
+    """Python 2's ``print``: floats have 12 digits, as NumPy's numbers have while a script runs."""
+    old_numpy.print_values(*(np.float64(v) if type(v) is float else v for v in values), **options)
+
+
 BUILTINS = {
-    **vars(builtins),
     "__divide__": divide,
     "__divide_in_place__": lambda a, b: divide(a, b, operator.ifloordiv, operator.itruediv),
     "cmp": lambda a, b: (a > b) - (a < b),
     "execfile": execute_file,
     "file": open,
+    "print": print_values,
     "reload": lambda module: module if module is sys else importlib.reload(module),
     "round": round_half_away,
 }

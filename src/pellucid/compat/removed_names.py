@@ -71,7 +71,7 @@ def getargspec(function):
     return SimpleNamespace(args=spec.args, varargs=spec.varargs, keywords=spec.varkw, defaults=spec.defaults)
 
 
-_LOAD, _LOADS, _DUMP = pickle.load, pickle.loads, pickle.dump
+_LOAD, _LOADS, _DUMP, _FROMSTRING = pickle.load, pickle.loads, pickle.dump, np.fromstring
 
 
 def load_pickle(file, **options):
@@ -85,6 +85,12 @@ def loads_pickle(data, **options):
 
 def dump_pickle(value, file, *arguments, **options):
     _DUMP(value, getattr(file, "buffer", file), *arguments, **options)
+
+
+def fromstring(string, dtype=float, count=-1, *, sep=""):
+    """Read numbers from text, or from bytes as NumPy before 2.3 did."""
+    data = string.encode("latin1") if isinstance(string, str) else string
+    return _FROMSTRING(string, dtype, count, sep=sep) if sep else np.frombuffer(data, dtype, count).copy()
 
 
 def imread(name, flatten=False, mode=None):

@@ -1,11 +1,14 @@
 """Runs an old script: Python 2 or 3, or a notebook, with the old libraries in place."""
 
 import ast
+import builtins
+import io
 import json
 import linecache
 import os
 import re
 import sys
+import tokenize
 import traceback
 import warnings
 from importlib.machinery import PathFinder, SourceFileLoader
@@ -13,7 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from pellucid.compat import python2
+import numpy as np
+
+from pellucid.compat import old_numpy, python2
 from pellucid.compat.import_hook import use_old_libraries
 from pellucid.errors import PellucidError
 from pellucid.graph.source_location import format_filename
@@ -21,6 +26,7 @@ from pellucid.tracking.experiment import describe_error
 
 STDIN = "<stdin>"
 NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")
+MAGIC = re.compile(r"(?P<indent>[ \t]*)(?:%time\s+(?P<timed>\S.*)|[%!?].*|[\w.]+\?+\s*)")
 PYLAB = "import numpy as np, matplotlib.pyplot as plt; from pylab import *"
 MAX_LINES = 12
 """Number of lines of a script that an error prints."""
@@ -38,9 +44,9 @@ class SourceUnit(NamedTuple):
         """Run it in a module, and let tracebacks and errors show its original lines."""
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.filename] = len(self.source), None, lines, self.filename
-        if self.is_python2:
-            vars(module)["__builtins__"] = python2.BUILTINS
-        exec(python2.compile_tree(self.tree, self.filename), vars(module))
+        names = vars(builtins) | old_numpy.BUILTINS | (python2.BUILTINS if self.is_python2 else {})
+        vars(module)["__builtins__"] = names
+        exec(python2.compile_tree(old_numpy.transform(self.tree), self.filename), vars(module))
 
 
 def parse_unit(source, filename, version=None, *, is_local=False):
@@ -77,9 +83,29 @@ def read_cells(data, path):
         texts = ["".join(c.get("source", c.get("input", ""))) for c in cells if c["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise PellucidError(f"{path}: expected a Jupyter notebook ({type(error).__name__} while reading it)") from None
-    texts = [re.sub(r"(?m)^%pylab.*", PYLAB, "" if t.startswith("%%") else t) for t in texts]
-    texts = [re.sub(r"(?m)^([ \t]*)[%!?].*|^([\w.]+)\?+$", r"\1pass", t) for t in texts]
-    return {f"{path}, cell {number}": f"{text}\n" for number, text in enumerate(texts, 1)}
+    return {f"{path}, cell {number}": f"{replace_magics(text)}\n" for number, text in enumerate(texts, 1)}
+
+
+def replace_magics(cell):
+    """Return a cell with Python in the lines of magics, shell commands and questions."""
+    if whole := re.match(r"%%(\w+).*", cell):
+        cell = cell[whole.end() :] if whole[1] in ("capture", "prun", "time", "timeit") else ""
+    lines = []
+    for line in cell.split("\n"):
+        found = MAGIC.fullmatch(line)
+        if found and not is_unfinished("\n".join(lines)):
+            line = PYLAB if line.startswith("%pylab") else found["indent"] + (found["timed"] or "pass")
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def is_unfinished(text):
+    """Tell whether source ends within a statement, so that a ``%`` that follows is an operator, or within a string."""
+    try:
+        list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError) as error:  # also raised for numbers of Python 2
+        return bool(re.search("multi-line|triple-quoted", str(error)))
+    return text.endswith("\\")
 
 
 class _ScriptModuleFinder:
@@ -148,7 +174,8 @@ class ScriptRun:
         """Run the script. KeyboardInterrupt and BrokenPipeError reach the caller."""
         module = ModuleType("__main__")
         vars(module).update(__file__=STDIN if self.path == "-" else self.path)
-        with use_old_libraries() as finder, warnings.catch_warnings():
+        options = np.printoptions(**old_numpy.PRINT_OPTIONS)
+        with use_old_libraries() as finder, options, warnings.catch_warnings():
             self.set_main_program(module, finder.undo)
             for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, SyntaxWarning):
                 warnings.simplefilter("ignore", category)
