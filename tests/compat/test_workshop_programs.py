@@ -129,8 +129,8 @@ def test_a_folder_of_images(run) -> None:  # type: ignore[no-untyped-def]
 @pytest.mark.slow
 @pytest.mark.usefixtures("compile_functions")
 def test_a_folder_of_images_to_the_end(run) -> None:  # type: ignore[no-untyped-def]
-    draw_pets(100)
-    assert run(programs.KERAS, "--dataset", ".")[-1].endswith("accuracy: 100.0000%")
+    draw_pets(400)
+    assert read_numbers(run(programs.KERAS, "--dataset", ".")[-1:], r"accuracy: (\S+)%")[0] > 90
 
 
 def test_an_adder(run) -> None:  # type: ignore[no-untyped-def]
