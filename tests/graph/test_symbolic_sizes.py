@@ -172,7 +172,7 @@ def test_an_unknown_size_is_compatible_with_others() -> None:
     y = pel.vector("y")
     e = y + pel.arange(y.shape[0] // 2 * 2)
     assert pel.function([y], e)([1.0, 2.0]).tolist() == [1, 3]
-    with pytest.raises(ShapeError, match="broadcast"):
+    with pytest.raises(ShapeError, match="must be equal"):
         pel.function([y], e)([1.0, 2.0, 3.0])
 
 
@@ -182,7 +182,9 @@ def test_a_computed_size_of_1_does_not_broadcast(mode: Any) -> None:
     x, z = pel.matrix("x", shape=("n", 3)), pel.matrix("z", shape=("m", 3))
     f = pel.function([x, z], x[1:] + z[::2], mode=mode)
     assert f(np.ones((4, 3)), np.ones((5, 3))).shape == (3, 3)
-    with pytest.raises(ShapeError, match=r"dimension -2 of x\[1:\] was unknown and is 1 here, where .* has 5"):
+    with pytest.raises(
+        ShapeError, match=r"dimension -2 is n - 1 = 1 in x\[1:\] and .* = 5 in z\[::2\], and must be equal"
+    ):
         f(np.ones((2, 3)), np.ones((10, 3)))
 
 

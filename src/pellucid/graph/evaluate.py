@@ -21,7 +21,7 @@ from pellucid.graph.expr import Constant, Expr, Input, is_compatible_shape
 from pellucid.graph.op import OUTPUT
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import format_shape, is_computed
+from pellucid.graph.types import format_shape
 
 Watcher = Callable[[Expr, Any], None]
 WatcherFactory = Callable[[Sequence[Expr], Mapping[Expr, Any]], Watcher | None]
@@ -140,7 +140,7 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
     op = node.op
     assert op is not None
     if op.core is not None and len(operands) > 1:
-        check_unknown_sizes(node, operands, op.core, operands, "another operand")
+        check_equal_sizes(node, node.inputs, operands, op.core)
     settings = node.settings
     try:
         if xp is not NUMPY:
@@ -171,8 +171,8 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
 
 
 def check_result(node: Expr, operands: list[Any], value: Any) -> None:
-    if node.op is not None and node.op.name == "broadcast_to":
-        check_unknown_sizes(node, operands, 0, [value], "the result")
+    if node.op is not None and node.op.name in ("broadcast_to", "broadcast_like"):
+        check_equal_sizes(node, [node.inputs[0], node], [operands[0], value])
     if value.dtype != node.dtype or not is_compatible_shape(value.shape, bind_named_dims(node, value)):
         raise ShapeError(
             f"{brief(node)} should be {node.type} and is {value.dtype} {format_shape(value.shape)}: "
@@ -202,19 +202,38 @@ def bind_named_dims(node: Expr, value: Any) -> tuple[Any, ...]:
     return tuple(size if isinstance(dim, str) else dim for dim, size in zip(node.shape, value.shape, strict=True))
 
 
-def check_unknown_sizes(node: Expr, operands: list[Any], core: int, others: list[Any], which: str) -> None:
-    """Raise an error if an unknown or computed dimension broadcasts, because the gradient assumes that it does not."""
-    for operand, value in zip(node.inputs, operands, strict=True):
-        for axis, dim in enumerate(reversed(operand.shape[: max(0, operand.ndim - core)]), start=core + 1):
-            size = np.shape(value)[-axis]
-            if size != 1 or not is_computed(dim):
-                continue
-            sizes = {np.shape(v)[-axis] for v in others if np.ndim(v) >= axis}
-            if sizes != {1}:
-                raise ShapeError(
-                    f"{brief(node)}: dimension {-axis} of {brief(operand)} was unknown and is 1 here, where {which} "
-                    f"has {max(sizes)}. If it is meant to broadcast, declare it: shape=(..., 1, ...)"
-                ).with_operands([node, *node.inputs])
+def check_equal_sizes(node: Expr, parts: Sequence[Expr], values: Sequence[Any], core: int = 0) -> None:
+    """Raise an error if an axis that is not declared as 1 broadcasts: shapes and gradients assume that it does not.
+
+    All other sizes that meet in an axis of the result are equal when the program runs, whether they were declared by a
+    number, a name, a formula or not at all.
+    """
+    shapes = [e.shape for e in parts]
+    if all(shape == shapes[0] for shape in shapes):
+        return
+    for axis in range(core + 1, max(map(len, shapes)) + 1):
+        sized = [(e, np.shape(v)[-axis]) for e, v in zip(parts, values, strict=True) if has_size(e, axis)]
+        for e, size in sized[1:]:
+            if size != sized[0][1]:
+                raise ShapeError(explain_unequal_sizes(node, axis, *sized[0], e, size)).with_operands(
+                    [node, *node.inputs]
+                )
+
+
+def has_size(e: Expr, axis: int) -> bool:
+    """Tell whether the shape of an expression has an axis, counted from the end, that does not broadcast."""
+    return e.ndim >= axis and e.shape[-axis] != 1
+
+
+def explain_unequal_sizes(node: Expr, axis: int, a: Expr, a_size: int, b: Expr, b_size: int) -> str:
+    declared = [format_shape((e.shape[-axis],))[1:-2] for e in (a, b)]
+    sizes = [d if d == str(n) else f"{d} = {n}" for d, n in zip(declared, (a_size, b_size), strict=True)]
+    names = ["the result" if e is node else brief(e) for e in (a, b)]
+    fix = ". A size of 1 broadcasts only if it is declared, as in shape=(..., 1, ...)" * (1 in (a_size, b_size))
+    return (
+        f"{brief(node)}: dimension {-axis} is {sizes[0]} in {names[0]} and {sizes[1]} in {names[1]}, and must be "
+        f"equal{fix}"
+    )
 
 
 def explain_shape_error(node: Expr, operands: list[Any]) -> str:
