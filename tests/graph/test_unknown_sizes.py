@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
@@ -93,3 +94,54 @@ def test_no_declared_size_broadcasts(mode: Any) -> None:
         with pytest.raises(ShapeError, match=r"dimension -1 is n = 1 in x.* must be equal. A size of 1 broadc"):
             pel.function(inputs, results, mode=mode)(*values)
     assert pel.function([x, z], e.sum() / e.shape[0], mode=mode)([2.0], [6.0]) == 12
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_sizes_of_loops_and_branches_are_those_of_their_operands(mode: Any) -> None:
+    z = pel.tensor("z", (None, 5, 3))
+    for made in (
+        lambda: pel.scan(lambda x_t, h: pel.tanh(x_t[:, :2] + h), pel.swapaxes(z, 0, 1), pel.zeros((z.shape[0], 2))),
+        lambda: pel.map(lambda row: row[1:] * 2, z),
+        lambda: pel.cond(z.sum() > 0, lambda: z * 2, lambda: z),
+    ):
+        o = made()
+        gc.collect()  # the placeholders of a body are freed with the last use of its expressions
+        results = [o.sum() / o.shape[0], pel.zeros(o.shape), pel.arange(o.shape[1]), o[: o.shape[0] // 2], *o.shape[2:]]
+        results = [r if isinstance(r, pel.Expr) else pel.constant(r) for r in results]
+        values = np.arange(30.0, dtype="float32").reshape(2, 5, 3)
+        mean, zeros, numbers, half, _ = pel.function([z], results, mode=mode)(values)
+        whole = pel.function([z], o, mode=mode)(values)
+        assert zeros.shape == whole.shape
+        assert mean == pytest.approx(whole.sum() / len(whole), rel=1e-6)
+        assert numbers.tolist() == [*range(whole.shape[1])]
+        np.testing.assert_array_equal(half, whole[: len(whole) // 2])
+
+
+def test_formulas_of_sizes_keep_their_names_in_loops() -> None:
+    w, u = pel.tensor("w", ("n",)), pel.tensor("u", (None,))
+    assert pel.map(lambda v: v * w[1:], w).shape == ("n", "n - 1")
+    part = (2 * w[1:])[1:]
+    assert pel.map(lambda v: part * v, w).shape == ("n", *part.shape)
+    assert pel.map(lambda v: v * u[::2], u).shape[1] not in u.shape
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_loops_of_no_steps_have_the_sizes_of_their_operands(mode: Any) -> None:
+    xs, s, w = pel.tensor("xs", ("t", 3)), pel.tensor("s", (None,)), pel.tensor("w", ("m",))
+    results = pel.scan(lambda x, s: (s + x.sum(), w[1:] * 2, (2 * w[1:])[1:]), xs, s)
+    f = pel.function([xs, s, w], list(results), mode=mode)
+    for steps in (0, 2):
+        shapes = [r.shape for r in f(np.ones((steps, 3)), np.ones(4), np.ones(6))]
+        assert shapes == [(steps, 4), (steps, 5), (steps, 4)]
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla"])
+def test_loops_whose_sizes_differ_are_refused(mode: Any) -> None:
+    x, y, s = pel.tensor("x", ("n",)), pel.tensor("y", (None,)), pel.tensor("s", (None,))
+    f = pel.function([x, y], pel.scan(lambda a, b, s: s + a * b, [x, y], 0.0), mode=mode)
+    with pytest.raises(ShapeError, match=r"the sequences must be equally long. Received: lengths 2, 5"):
+        f([1.0, 2.0], [1.0, 2.0, 3.0, 4.0, 5.0])
+    f = pel.function([x, y, s], pel.scan(lambda a, s: y + a, x, s), mode=mode)
+    assert f([1.0], [1.0, 2.0], [0.0, 0.0]).tolist() == [[2.0, 3.0]]
+    with pytest.raises(ShapeError, match=r"a state has shape \(1,\) and becomes \(2,\) after a step|carry"):
+        f([1.0], [1.0, 2.0], [0.0])

@@ -175,3 +175,13 @@ def test_invalid_arguments_are_refused() -> None:
         source(pel.function([x], updates={w: w + x}), after=10)
     with pytest.raises(pel.InputError, match="expected after=0, because the function has no updates"):
         source(2 * x, 3.0, after=10)
+
+
+def test_a_loop_of_no_steps_has_the_sizes_of_its_operands() -> None:
+    xs, s, w = pel.tensor("xs", ("t", 3)), pel.tensor("s", (None,)), pel.tensor("w", ("m",))
+    results = pel.scan(lambda x, s: (s + x.sum(), w[1:] * 2, (w[1:] * 2)[::2], s[:2]), xs, s)
+    f = pel.function([xs, s, w], list(results), mode="numpy")
+    names: dict[str, Any] = {}
+    exec(pel.to_source(f, "numpy"), names)
+    values = np.ones((0, 3), "float32"), np.ones(4, "float32"), np.ones(6, "float32")
+    assert [r.shape for r in names["compute"](*values)] == [r.shape for r in f(*values)]

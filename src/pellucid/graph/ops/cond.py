@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def _infer_types(*operands: Expr, then: Subgraph, otherwise: Subgraph) -> list[Type]:
     return [
         Type(unify_shapes(a.shape, b.shape) or a.shape, a.dtype)
-        for a, b in zip(then.outputs, otherwise.outputs, strict=True)
+        for a, b in zip(then.infer_output_types(operands), otherwise.infer_output_types(operands), strict=True)
     ]
 
 

@@ -47,8 +47,8 @@ def _infer_types(
 ) -> list[Type]:
     steps = _infer_length(operands[:sequences], length)
     last = [Type(o.shape, o.dtype) for o in operands[sequences : sequences + states]]
-    outputs = [body.outputs[i] for i in kept]
-    return [Type((steps, *e.shape), e.dtype) for e in outputs] + last
+    types = body.infer_output_types(operands, drop=sequences)
+    return [Type((steps, *types[i].shape), types[i].dtype) for i in kept] + last
 
 
 def _normalize_settings(
@@ -238,7 +238,10 @@ def scan_loop(
     xs, invariants = operands[:sequences], operands[sequences + states :]
     state = list(operands[sequences : sequences + states])
     steps = len(xs[0]) if xs else length or 0
-    empty = body.empty_outputs
+    if any(len(x) != steps for x in xs):
+        raise ValueError(f"the sequences must be equally long. Received: lengths {', '.join(str(len(x)) for x in xs)}")
+    first = [np.zeros(x.shape[1:], x.dtype) for x in xs]
+    empty = body.make_empty_outputs([*first, *state, *invariants])
     results = [empty[k] for k in kept]
     for i, t in enumerate(reversed(range(steps)) if reverse else range(steps)):
         new = evaluate_subgraph(np, body, [*[x[t] for x in xs], *state, *invariants])
@@ -246,5 +249,8 @@ def scan_loop(
             results = [np.empty((steps, *np.shape(new[k])), empty[k].dtype) for k in kept]
         for stacked, k in zip(results, kept, strict=True):
             stacked[t] = new[k]
+        for before, after in zip(state, new, strict=False):
+            if np.shape(before) != np.shape(after):
+                raise ValueError(f"a state has shape {np.shape(before)} and becomes {np.shape(after)} after a step")
         state = new[:states]
     return unwrap_single((*results, *state))

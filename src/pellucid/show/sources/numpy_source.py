@@ -9,6 +9,7 @@ import functools
 import inspect
 import itertools
 import keyword
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ from pellucid.graph.pattern import Pattern
 from pellucid.graph.printing import PythonNotation, render
 from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import topological
-from pellucid.graph.types import Dim, Unknown, format_shape
+from pellucid.graph.types import Dim, Unknown, format_shape, read_dim
 from pellucid.show.formulas.auto_names import choose_symbol
 from pellucid.show.sources.literals import (
     array_to_source,
@@ -252,7 +253,7 @@ class NumpyWriter:
         """Write a setting. A graph inside an op becomes a function."""
         if isinstance(value, Subgraph):
             assert op is not None
-            return make_variable(self.write_body(value, ".empty_outputs" in self.extractor.parts[op.name]))
+            return make_variable(self.write_body(value, ".make_empty_outputs" in self.extractor.parts[op.name]))
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
             return make_tuple([self.write_setting(v) for v in value])
         if type(value).__module__.startswith("pellucid") and not isinstance(value, str):
@@ -279,9 +280,29 @@ class NumpyWriter:
         self.constants += inner.constants
         lines = [*inner.lines, f"return [{', '.join(results)}]"]
         self.lines += [f"def {name}({', '.join(parameters)}):", *["    " + line for line in lines], ""]
-        empty = ", ".join(f"np.empty({e.shape}, {e.dtype.name!r})" for e in body.empty_outputs)
-        self.lines += [f"{name}.empty_outputs = [{empty}]"] if needs_empty else []
+        if needs_empty:
+            empty = [f"np.empty({write_empty_shape(e, body)}, {e.dtype.name!r})" for e in body.outputs]
+            self.lines.append(f"{name}.make_empty_outputs = lambda values: [{', '.join(empty)}]")
         return name
+
+
+def write_empty_shape(e: Expr, body: Subgraph) -> str:
+    """Write the shape of a stacked output of no iterations. Its names are sizes of ``values``, the inputs of one."""
+    places = {
+        str(dim): f"values[{k}].shape[{axis}]"
+        for k, i in enumerate(body.inputs)
+        for axis, dim in enumerate(i.shape)
+        if isinstance(dim, str)
+    }
+
+    def write_dim(dim: Dim) -> str:
+        if isinstance(dim, int) or str(dim) in places:
+            return places.get(str(dim), str(dim))
+        if not all(name in places for name in read_dim(dim).list_names()):
+            return "0"
+        return re.sub(r"\?\d+|\b[^\W\d]\w*", lambda m: places.get(m[0], m[0]), str(dim))
+
+    return f"(0, {''.join(write_dim(dim) + ', ' for dim in e.shape)})"
 
 
 def parse_text_form(node: Expr) -> ast.expr | None:
