@@ -519,6 +519,16 @@ def test_whole_powers_of_negative_numbers_are_kept_by_rules_of_powers_near_one(f
     assert formula(x, n).eval({x: -3.0, n: 2.0}) == expected
 
 
+@pytest.mark.parametrize("build", [lambda x: -x, lambda x: -(x / (1 + x)), lambda x: pel.where(x > 0.6, x, 0)])
+def test_the_root_of_a_product_is_scaled_once(build: Any) -> None:
+    e = build(pel.abs(X)).prod(axis=1) ** 0.25
+    simple = simplify(e)
+    assert "power_of_two" in {node.op.name for node in topological([simple]) if node.op is not None}
+    with np.errstate(divide="ignore"):  # the logarithm of 0
+        a, b = evaluate(np, [e, simple], VALUES)
+    np.testing.assert_allclose(b, a, rtol=1e-12)
+
+
 P = pel.softmax(X)
 SQUARE = Input("q", (3, 3), "float64")
 LABELS = Input("t", (3,), "int64")

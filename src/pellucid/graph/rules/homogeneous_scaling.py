@@ -40,7 +40,7 @@ from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_positive, make_input
 from pellucid.graph.rules.predicates import as_number, is_nonnegative
 from pellucid.graph.rules.scaled_exponentials import GROWING, list_terms
-from pellucid.graph.traversal import rebuild
+from pellucid.graph.traversal import rebuild, topological
 
 COMMON_DEGREE = {f.op for f in (add, subtract, hypot, maximum, minimum, fraction_of_sum)}
 """Ops of operands with the same degree."""
@@ -311,7 +311,8 @@ def quotient_of_powers(x: Expr, y: Expr, a: Number) -> RulePair:
 @rule("stabilize", examples=lambda rng: (draw_positive(rng), 0.25, (1,), True))
 def root_of_prod(x: Expr, a: Number, axis: tuple[int, ...], keepdims: bool) -> RulePair:
     def scale(x: Expr, a: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr | None:
-        if not 0 < abs(as_number(a)) < 1 or x.op is true_divide.op:
+        # Other rules may move a sign or a condition out of the scaled factors, so the whole graph shows the scale.
+        if not 0 < abs(as_number(a)) < 1 or any(e.op is power_of_two.op for e in topological([x])):
             return None
         scale = power_of_two(exp(mean(log(absolute(x)), axis=axis, keepdims=True)))
         outside = scale if keepdims else squeeze(scale, axis)
