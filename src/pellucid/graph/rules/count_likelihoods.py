@@ -198,7 +198,7 @@ def complete_ratio(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] 
             if term.coefficient != {None: -weight * as_number(d) * power} or parts != factors or scale * number <= 0:
                 continue
             # log(scale * (x / number) ** power) is log(x) * power and a number.
-            number = term.coefficient[None] * (math.log(scale) - power * math.log(number))
+            number = term.coefficient[None] * (math.log(abs(scale)) - power * math.log(abs(number)))
             others = [t for i, t in enumerate(terms) if i not in (position, term.position)]
             if number:
                 others.append((math.copysign(1, number), constant(np.asarray(abs(number)).astype(e.dtype))))

@@ -17,6 +17,7 @@ from pellucid.graph.ops.elementwise import add, multiply, negative, subtract, tr
 from pellucid.graph.ops.exponentials import exp, log, log1p
 from pellucid.graph.ops.gamma import gammaln
 from pellucid.graph.ops.gamma_ratios import betaln, log_binomial, log_gamma_ratio
+from pellucid.graph.ops.reshape import broadcast_like
 from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import make_input
 from pellucid.graph.rules.predicates import as_number
@@ -309,7 +310,8 @@ def regroup(total: Expr) -> Expr | None:
         return None
     parts = [(group.weight, group.value) for group in groups]
     result = add_weighted([*sorted(parts, key=lambda part: part[0] < 0), *others])
-    return 0.0 * total if result is None else result
+    # All gamma functions cancel. The zeros must not contain the sum that they replace.
+    return broadcast_like(np.zeros((), total.dtype), total.inputs[0]) if result is None else result
 
 
 def _make_gammas() -> tuple[Expr, Expr]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.graph.expr import Expr, Input
+from pellucid.graph.expr import Expr, Input, constant
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import absolute, fraction_of_sum, multiply, power, sqrt, square, true_divide
 from pellucid.graph.ops.exponentials import (
@@ -262,7 +262,9 @@ def log_of_product_of_powers(x: Expr, y: Expr) -> RulePair:
         powers, others = [f for f in factors if is_power(f)], [f for f in factors if not is_power(f)]
         if not powers:
             return None
-        total: Expr | None = log(multiply_all(number, others)) if others or number != 1 else None
+        total: Expr | None = None
+        if others or number != 1:
+            total = log(multiply_all(number, others) if others else constant(np.asarray(number, x.dtype)))
         for factor in powers:
             total = log(factor) if total is None else total + log(factor)
         return total
