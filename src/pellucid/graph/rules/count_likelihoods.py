@@ -174,7 +174,7 @@ def get_logit(p: Expr, s: int, q: Expr, t: int) -> Expr | None:
     return None
 
 
-def get_multiple(e: Expr) -> tuple[float, Counter[Expr], int] | tuple[Expr | float, Counter[Expr], int]:
+def get_multiple(e: Expr) -> tuple[float, Counter[Expr], int]:
     """Return a number, factors and the power 1 or -1 of the factors, whose product is an expression."""
     power = 1
     if e.op is true_divide.op and is_scalar_constant(e.inputs[0]):
