@@ -24,6 +24,14 @@ FOUND: dict[str, tuple[str, Callable[[], Expr]]] = {
         "difference_of_count_terms",
         lambda: gammaln((1 - Z) / 2) - gammaln(-Z / 2) - 0.5 * pel.log(-3 * Z),
     ),
+    "logarithm of the inverse": (
+        "difference_of_gammaln",
+        lambda: gammaln(3 / X + 0.5) - gammaln(3 / X) - 0.5 * pel.log(X),
+    ),
+    "logarithm of an inverse": (
+        "sum_of_count_terms",
+        lambda: gammaln(3 / X + 0.5) - gammaln(3 / X) + 0.5 * pel.log(X),
+    ),
     "number times powers": ("log_of_product_of_powers", lambda: pel.log(3 * (1 + X) ** Y * X**Y)),
 }
 """Formulas that a rule computed inaccurately or not at all."""

@@ -192,9 +192,10 @@ def complete_ratio(terms: list[tuple[float, Expr]]) -> list[tuple[float, Expr]] 
         x, d = e.inputs
         if is_scalar_constant(x) or not is_scalar_constant(d):
             continue
-        number, factors, _ = get_multiple(x)
+        number, factors, direction = get_multiple(x)
         for term in logs:
             scale, parts, power = get_multiple(term.operand)
+            power *= direction
             if term.coefficient != {None: -weight * as_number(d) * power} or parts != factors or scale * number <= 0:
                 continue
             # log(scale * (x / number) ** power) is log(x) * power and a number.
