@@ -27,10 +27,6 @@ def over(n: Expr, *others: Expr) -> Expr:
     return n / total
 
 
-def divergence(x: Expr, y: Expr) -> Expr:
-    return x * pel.log(x / y)
-
-
 def mix(x: Expr, y: Expr) -> Expr:
     return (x + y) / 2
 
@@ -77,6 +73,8 @@ def fractions(build: Callable[[Expr, Expr], Expr]) -> Formula:
 
 
 FORMULAS: dict[str, list[Formula]] = {
+    # canonicalization
+    "multiply_numbers": [lambda o: 2 * (3 * o.make_input(o.rng.integers(-5, 5, 4)))],
     # algebraic_differences
     "difference_of_similar_powers": [
         similar(lambda x, y: x**3 - y**3),
@@ -96,6 +94,7 @@ FORMULAS: dict[str, list[Formula]] = {
         similar(lambda x, y: 1 / x**2 - 1 / y**2),
         similar(lambda x, y: 1 / (2 * x) - 1 / (2 * y)),
         similar(lambda x, y: x**-1 - y**-1),
+        similar(lambda x, y: 3 * x**-2 - 3 * y**-2),
         similar(lambda x, y: x / (1 + x) - y / (1 + y)),
         double(lambda x, y: (x + y) ** 2 - 4 * (x * y)),
         triple(lambda x, y, z: x * (y + z) - x * y),
@@ -152,7 +151,9 @@ FORMULAS: dict[str, list[Formula]] = {
     ],
     # differences
     "difference_of_multiples": [
-        signed_triple(lambda a, x, y: a * f(x) - a * f(y)) for f in (pel.exp, pel.erf, pel.tanh, pel.sigmoid)
+        signed_triple(lambda a, x, y: a * pel.exp(x) - a * pel.exp(y)),
+        signed_triple(lambda a, x, y: a * pel.erf(x) - a * pel.erf(y)),
+        signed_triple(lambda a, x, y: a * pel.tanh(x) - a * pel.tanh(y)),
     ],
     "exp_over_erfc": [
         signed(lambda n, z: n * pel.exp(-(z**2) / 2) / pel.erfc(z * 0.7071068)),
@@ -161,8 +162,9 @@ FORMULAS: dict[str, list[Formula]] = {
     ],
     "exp_times_erfc": [triple(lambda n, z, s: pel.exp((2 * z / s) ** 2) * pel.erfc(2 * z / s) * n)],
     "log_of_erf_difference": [
-        lambda o: pel.log(pel.erf((y := o.draw(lo, hi)) + o.draw(0.1, 1)) - pel.erf(y))
-        for lo, hi in ((-3, -2), (-1, 0.4), (0.6, 2))
+        lambda o: pel.log(pel.erf((y := o.draw(-3, -2)) + o.draw(0.1, 1)) - pel.erf(y)),
+        lambda o: pel.log(pel.erf((y := o.draw(-1, 0.4)) + o.draw(0.1, 1)) - pel.erf(y)),
+        lambda o: pel.log(pel.erf((y := o.draw(0.6, 2)) + o.draw(0.1, 1)) - pel.erf(y)),
     ],
     # divergences
     "sum_of_cancelling_terms": [
@@ -171,16 +173,15 @@ FORMULAS: dict[str, list[Formula]] = {
         double(lambda x, y: x * pel.log(y / x) + (x - y)),
         triple(lambda x, y, z: 3 * (x * pel.log(x / y)) + (3 * y - 3 * x + z)),
         signed(lambda x, y: pel.expm1(x) + (y - x)),
-        signed_triple(lambda x, y, z: -(pel.expm1(x) + y) + (x + z)),
-        *(
-            double(lambda p, q, reduce=reduce: reduce(divergence(p, mix(p, q))) + reduce(divergence(q, mix(p, q))))
-            for reduce in (lambda e: e, pel.sum, pel.mean)
-        ),
+        signed_triple(lambda x, y, z: (y - pel.expm1(x)) + (x + z)),
+        double(lambda p, q: p * pel.log(p / mix(p, q)) + q * pel.log(q / mix(p, q))),
+        double(lambda p, q: (p * pel.log(p / mix(p, q))).sum() + (q * pel.log(q / mix(p, q))).sum()),
+        double(lambda p, q: (p * pel.log(p / mix(p, q))).mean(axis=1) + (q * pel.log(q / mix(p, q))).mean(axis=1)),
         double(lambda p, q: p * pel.log(2 * p / (p + q)) + q * pel.log(2 * q / (p + q))),
     ],
     "difference_of_cancelling_terms": [
         double(lambda x, y: x * (pel.log(y) - pel.log(x)) + x - y),
-        triple(lambda x, y, z: (p := x * z) * pel.log(y / p) + p - y),
+        signed_triple(lambda x, y, z: z - (pel.expm1(x) - x)),
         double(lambda x, y: x / y - pel.log(x / y) - 1),
         double(lambda x, y: x / y + pel.log(y / x) - 1),
         double(lambda x, y: x / y - pel.log(x) + pel.log(y) - 1),
@@ -193,25 +194,21 @@ FORMULAS: dict[str, list[Formula]] = {
     ],
     # exponential_sums
     "over_exponential_sum": [
-        signed(lambda x, y: f(x, y))
-        for f in (
-            lambda x, y: y / (pel.exp(x) + pel.exp(y) + 3),
-            lambda x, y: 3 / (pel.exp(x) - 2 * pel.sinh(y) + 8),
-            lambda x, y: (
-                y / (pel.exp(x) * pel.exp_difference(x, y) + 30)
-                if hasattr(pel, "exp_difference")
-                else y / (pel.exp(x) * (pel.exp(2 * x) - pel.exp(y)) + 1000)
-            ),
-            lambda x, y: y / (pel.expm1(x) + 2 + pel.exp(y)),
-            lambda x, y: pel.exp(y) / (pel.cosh(x) ** 2 + pel.exp(y)),
-            lambda x, y: y[:, 0] / (pel.exp(x)[:, 1] + pel.exp(y)[:, 2]),
-            lambda x, y: x / pel.sqrt(pel.exp(x) + pel.exp(y)),
-            lambda x, y: x / (pel.exp(x) + pel.exp(y)) ** 1.5,
-            lambda x, y: x / (y * pel.exp(x)).mean(axis=1, keepdims=True),
-            lambda x, y: x / (pel.sigmoid(y) * pel.exp(x) + pel.exp(y)),
-            lambda x, y: x / (pel.exp(x) + pel.exp(y)).sum(axis=0),
-            lambda x, y: x[:, None] / (pel.exp(x)[:, None] + pel.exp(y)[:, None]).sum(axis=2, keepdims=True),
-        )
+        signed(lambda x, y: y / (pel.exp(x) + pel.exp(y) + 3)),
+        signed(lambda x, y: 3 / (pel.exp(x) - 2 * pel.sinh(y) + 8)),
+        signed(lambda x, y: y / (pel.exp(x) * (pel.exp(2 * x) - pel.exp(y)) + 1000)),
+        signed(lambda x, y: y / (pel.expm1(x) + 2 + pel.exp(y))),
+        signed(lambda x, y: (2 + x) / (pel.exp(y) * (x * pel.expm1(x) + 3))),
+        signed(lambda x, y: pel.exp(y) / (pel.cosh(x) ** 2 + pel.exp(-y))),
+        signed(lambda x, y: y[:, 0] / (pel.exp(x)[:, 1] + pel.exp(y)[:, 2])),
+        signed(lambda x, y: x / pel.sqrt(pel.exp(x) + pel.exp(y))),
+        signed(lambda x, y: x / (pel.exp(x) + pel.exp(y)) ** 1.5),
+        signed(lambda x, y: x / (x**2 * pel.exp(x)).mean(axis=1, keepdims=True)),
+        signed(lambda x, y: x / (pel.sigmoid(y) * pel.exp(x) + pel.exp(y))),
+        signed(lambda x, y: x / (pel.exp(x) + pel.exp(y)).sum(axis=0)),
+        signed(lambda x, y: x[:, None] / (pel.exp(x)[:, None] + pel.exp(y)[:, None]).sum(axis=2, keepdims=True)),
+        signed(lambda x, y: y / (pel.exp(-1 / x**2) + 3 + pel.exp(y))),
+        lambda o: o.draw(shape=(3,)) / ((pel.exp(o.draw()) * o.draw(1, 2, (4,)))[:, 1] + pel.exp(o.draw(shape=(3,)))),
     ],
     "log_of_exponential_sum": [
         signed(lambda x, y: pel.log(3 * pel.exp(x) + y**2 * pel.exp(-x))),
@@ -234,7 +231,7 @@ FORMULAS: dict[str, list[Formula]] = {
         signed(lambda x, y: pel.exp(x) / (2 * pel.cosh(x) + pel.exp(y))),
         signed_triple(lambda x, y, z: (x * pel.exp(y) + z * pel.exp(x)) / (pel.exp(x) + pel.exp(y))),
     ],
-    "multiple_over_own_sum": [triple(lambda x, y, z: 3 * x * z / (x + y)), triple(lambda x, y, z: x * z / (y + x))],
+    "multiple_over_own_sum": [triple(lambda x, y, z: 3 * (x * z) / (x + y)), triple(lambda x, y, z: x * z / (y + x))],
     "reciprocal_of_one_plus_power": [
         double(lambda x, n: 1 / (1 + x**n)),
         lambda o: 1 / (1 + o.draw(-2, 2) ** o.make_input(o.rng.integers(1, 4, (3, 4)).astype(float))),
@@ -246,12 +243,15 @@ FORMULAS: dict[str, list[Formula]] = {
     "sum_of_gammaln": [
         double(lambda x, y: gammaln(x) + (y - gammaln(x + 0.5))),
         triple(lambda x, y, z: (z - gammaln(x + 1)) + (gammaln(x + y + 1) - gammaln(y + 1))),
-        triple(lambda x, y, z: (gammaln(x + y) - gammaln(x) - gammaln(y)) + (gammaln(z + 0.5) - gammaln(z) + y)),
+        triple(lambda x, y, z: gammaln(x + 0.5) - 2 * (gammaln(x) + y) + (gammaln(x) - z)),
     ],
     "difference_of_gammaln": [
         double(lambda n, k: gammaln(n + k + 1) - gammaln(n + 1) - gammaln(k + 1)),
         double(lambda n, k: gammaln(n + k) - gammaln(n) - gammaln(k)),
         double(lambda n, k: gammaln(n + k) - gammaln(n) - gammaln(k + 1)),
+        double(lambda n, k: gammaln(n + k) - gammaln(k + 1) - gammaln(n)),
+        triple(lambda a, b, k: log_binomial(a, b) + k - log_binomial(a + k, b)),
+        triple(lambda a, b, k: log_binomial(a, b) - gammaln(a + b + k)),
         double(lambda n, k: gammaln(n + k + 2) - gammaln(n + 2) - gammaln(k + 1)),
         double(lambda n, k: 2 * (gammaln(n + k) - gammaln(n) - gammaln(k)) + n),
         triple(lambda a, b, k: gammaln(a + k) - gammaln(a) - (gammaln(a + b + k) - gammaln(a + b))),
@@ -287,6 +287,7 @@ FORMULAS: dict[str, list[Formula]] = {
         double(lambda x, y: pel.log(x**3 + 2 * y**3)),
         signed(lambda x, y: pel.log((x**4).sum(axis=1))),
         signed(lambda x, y: pel.log(x.var(axis=1))),
+        lambda o: pel.log(pel.squeeze(o.draw(0.5, 2, (3, 1)), 1) ** 3 + (o.draw_positive() ** 3).sum(axis=1)),
     ],
     "log_of_any_prod": [
         signed(lambda x, y: pel.log(x.prod(axis=1))),
@@ -304,12 +305,13 @@ FORMULAS: dict[str, list[Formula]] = {
         signed(lambda x, y: pel.log(x**2 / pel.exp(y))),
         signed(lambda x, y: pel.log(pel.exp(y) / pel.abs(x))),
     ],
+    "log_of_slice": [signed(lambda x, y: pel.log(pel.sigmoid(x).T[1])), signed(lambda x, y: pel.log(softmax(x).T[1:]))],
     "log_of_product": [signed(lambda x, y: pel.log(pel.exp(x) * y)), signed(lambda x, y: pel.log(5 * pel.cosh(x)))],
     "log_of_power": [
         signed(lambda x, y: pel.log(x**4)),
         signed(lambda x, y: pel.log(x**-2)),
         signed(lambda x, y: pel.log(x**3)),
-        double(lambda x, y: pel.log(x**0.5 * y)) if False else double(lambda x, y: pel.log(x**1.5)),
+        double(lambda x, y: pel.log(x**1.5)),
     ],
     "log_of_square": [signed(lambda x, y: pel.log(x**2)), double(lambda x, y: pel.log(pel.softplus(x) ** 2))],
     "log_of_product_of_powers": [
@@ -339,7 +341,7 @@ FORMULAS: dict[str, list[Formula]] = {
     "over_squares": [
         signed_triple(lambda x, y, z: z**2 / (x**2 + y**2)),
         signed_triple(lambda x, y, z: 3 * z / (x**2 + y**2)),
-        signed(lambda x, y: x**2 / (y**2 + x**2)) if False else signed(lambda x, y: -5 / (x**2 + y**2)),
+        signed(lambda x, y: -5 / (x**2 + y**2)),
     ],
     # powers_near_one
     "compound_of_quotient": [
@@ -395,6 +397,9 @@ FORMULAS: dict[str, list[Formula]] = {
         signed(lambda w, x: pel.log((w**2 * pel.exp(x)).sum(axis=1))),
         lambda o: pel.log((o.draw(0.5, 2, (4,)) * pel.exp(o.draw())).sum(axis=1)),
         signed(lambda w, x: pel.log((pel.sigmoid(w) * pel.exp(x)).sum(axis=1))),
+    ],
+    "crossentropy_of_indexed_log_softmax": [
+        lambda o: pel.log(softmax(x := o.draw())[pel.arange_like(x, axis=0), o.make_input(o.rng.integers(0, 4, 3))])
     ],
     "log_of_number_and_exp": [lambda o: pel.log(3 + pel.exp(o.draw())), lambda o: pel.log(0.25 + pel.exp(o.draw()))],
 }

@@ -1,16 +1,134 @@
-"""Both sides of every rewrite rule, on random instances at ordinary values."""
+"""Both sides of every rewrite rule on random instances at ordinary values, and how often each rule fires."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dis
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
 import pytest
-from rule_instances import compare_rewrites
+from rule_formulas import FORMULAS
+from rule_instances import Operands, compare_rewrites, draw_instance
 
 import pellucid as pel
+from pellucid.graph import rewrite_rule, rules
+from pellucid.graph.errors import ShapeError
 from pellucid.graph.expr import Expr, Input
 from pellucid.graph.ops.gamma import gammaln
+from pellucid.graph.rewrite_rule import FOLD, RULES
+
+NAMES = [name for name in RULES if name != FOLD.name]
+
+FEW, MANY = 3, 40
+"""Random formulas in which a rule must fire, in the fast and in the slow test."""
+
+
+def check_rewrites(name: str, build: Callable[[Operands], Expr], wanted: int) -> None:
+    """Compare both sides of all rewrites of random formulas, until a rule has fired in as many as wanted."""
+    count = 0
+    for seed in range(12 * wanted):
+        operands = Operands(np.random.default_rng([seed, *name.encode()]))
+        try:
+            e = build(operands)
+        except ShapeError:  # settings of the pattern that do not fit each other
+            continue
+        fired, wrong = compare_rewrites(e, operands.values)
+        assert not wrong, "\n".join(wrong)
+        count += fired[name] > 0
+        if count == wanted:
+            return
+    raise AssertionError(f"{name} fired in {count} of {12 * wanted} formulas, such as {e}")
+
+
+def check_instances(name: str, wanted: int) -> None:
+    check_rewrites(name, lambda operands: draw_instance(RULES[name], operands), wanted)
+
+
+CASES = [(name, k) for name, builds in FORMULAS.items() for k in range(len(builds))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_keeps_the_values_of_its_instances(name: str) -> None:
+    check_instances(name, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_keeps_the_values_of_many_instances(name: str) -> None:
+    check_instances(name, MANY)
+
+
+@pytest.mark.parametrize(("name", "k"), CASES)
+def test_a_rule_keeps_the_values_of_a_formula(name: str, k: int) -> None:
+    check_rewrites(name, FORMULAS[name][k], FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "k"), CASES)
+def test_a_rule_keeps_the_values_of_many_formulas(name: str, k: int) -> None:
+    check_rewrites(name, FORMULAS[name][k], MANY)
+
+
+FOLDER = str(Path(rules.__file__).parent)
+
+DECLINES = ("return None", "return False", "continue", "raise ", "else None", "pass")
+"""Beginnings of lines at which a rule does not apply."""
+
+UNREACHED = {
+    "gamma_differences.py": ["form[e] = form.get(e, 0.0) + scale", "stack.append((-weight, e.inputs[0]))"],
+    "scaled_exponentials.py": ["return exponent", "return Scaled(e, None)", "return mantissa"],
+}
+"""Lines for long sums, for negated sums, which are written as differences, and for products without exponentials."""
+
+
+def list_codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from list_codes(constant)
+
+
+def list_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of functions in a file, but those at which a rule does not apply."""
+    text = path.read_text("utf-8")
+    for code in list_codes(compile(text, str(path), "exec")):
+        for n in {n for _, n in dis.findlinestarts(code) if n and n != code.co_firstlineno}:
+            line = text.splitlines()[n - 1].strip()
+            if not line.startswith((*DECLINES, *UNREACHED.get(path.name, ()))):
+                yield n, line
+
+
+@pytest.mark.slow
+def test_the_instances_reach_every_line_of_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: set[tuple[str, int]] = set()
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(FOLDER):
+            return None
+        ran.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    before, paths = sys.gettrace(), sorted(Path(FOLDER).glob("*.py"))
+    sys.settrace(trace)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(rewrite_rule, "RULES", {})
+            for path in paths:  # the functions that write rules
+                runpy.run_path(str(path))
+        for name in NAMES:
+            check_instances(name, 8)
+        for name, k in CASES:
+            check_rewrites(name, FORMULAS[name][k], FEW)
+    finally:
+        sys.settrace(before)
+    missed = [f"{path.name}:{n}: {line}" for path in paths for n, line in list_lines(path) if (str(path), n) not in ran]
+    assert not missed, "\n".join(missed)
+
 
 X, Y, Z = (Input(name, (4,), "float64") for name in "xyz")
 VALUES = {X: np.array([0.3, 0.7, 1.5, 2.5]), Y: np.array([0.5, 2.0, 0.2, 1.0]), Z: np.array([-0.3, -0.7, -1.5, -2.5])}
