@@ -318,6 +318,30 @@ def test_distributions(sess: Any) -> None:
         tf.nn.dropout(tf.ones([2]), 0)
 
 
+def test_distributions_with_tensors_as_parameters(sess: Any) -> None:
+    n, size = 5000, tf.placeholder(tf.float32)
+    draws = [
+        tf.random_normal([n], tf.constant(2.0), stddev=1.0 / tf.sqrt(size)), tf.truncated_normal([n], stddev=size),
+        tf.random_uniform([n], -tf.sqrt(size), tf.sqrt(size)),
+        tf.random_uniform([n], maxval=tf.to_int32(size), dtype=tf.int32),
+        tf.random_normal([n], stddev=np.sqrt(4)),
+    ]  # fmt: skip
+    z, t, u, i, w = sess.run(draws, {size: 4.0})
+    np.testing.assert_allclose([z.mean(), z.std()], [2, 0.5], atol=0.05)
+    np.testing.assert_allclose([t.std(), abs(t).max(), abs(u).max(), w.std()], [3.52, 8, 2, 2], atol=0.1)
+    assert (set(i.tolist()), w.dtype) == ({0, 1, 2, 3}, np.float32)
+    v = tf.Variable(tf.random_normal([3, 4], stddev=2.0 * tf.ones([4])))
+    sess.run(tf.global_variables_initializer())
+    assert v.get_shape() == [3, 4]
+    assert sess.run(tf.nn.leaky_relu([-1.0, 1.0], alpha=size), {size: 0.5}).tolist() == [-0.5, 1]
+    x, axis = tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.placeholder(tf.int32, [])
+    sums = tf.reduce_sum(x, axis), tf.reduce_sum(x, axis=tf.rank(x) - 1), tf.reduce_sum(x, tf.constant([0, 1]))
+    assert [s.tolist() for s in sess.run(sums, {axis: 1})] == [[3, 7], [3, 7], 10]
+    assert sess.run(tf.pad(x, [[0, axis], [0, 0]]), {axis: 1}).tolist() == [[1, 2], [3, 4], [0, 0]]
+    with pytest.raises(pel.DtypeError, match=r"Expected a tensor of float32. Received: .*int32.*Cast it"):
+        tf.random_normal([2], stddev=tf.constant(1))
+
+
 def test_arguments_of_both_versions(sess: Any) -> None:
     a = tf.ones([2, 4])
     old = [

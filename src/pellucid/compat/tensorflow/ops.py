@@ -10,7 +10,7 @@ import pellucid as pel
 from pellucid.compat.tensorflow import graph as graphs
 from pellucid.compat.tensorflow.graph import Tensor, TensorShape, as_dtype, convert, make_op, read_shape
 from pellucid.graph.errors import DtypeError, OptionError, ShapeError, UseError
-from pellucid.graph.expr import constant
+from pellucid.graph.expr import Expr, as_expr, constant
 from pellucid.graph.ops.sliding_windows import resolve_padding
 
 TopK = namedtuple("TopK", ["values", "indices"])
@@ -28,8 +28,8 @@ def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None
     """Return a function of tensors for a function of expressions, whose first ``count`` parameters are the tensors.
 
     They have one dtype unless they are ``mixed``; ``kinds`` are NumPy's kinds of dtypes that the first may have.
-    ``sizes`` is the parameter that is a shape: it may be or contain tensors, and `fn` receives integers. ``dtype`` is
-    that of the result if the rank is unknown.
+    ``sizes`` is the parameter that is a shape: it may be or contain tensors, and `fn` receives integers. Tensors in
+    other parameters are expressions for `fn`. ``dtype`` is that of the result if the rank is unknown.
     """
     parameters = inspect.signature(fn).parameters
     optional = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
@@ -44,11 +44,15 @@ def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None
         shape = given.pop(sizes, None)
         has_tensors = isinstance(shape, (list, tuple)) and any(isinstance(d, Tensor) for d in shape)
         dims = [] if shape is None else [convert(d) for d in (shape if has_tensors else [shape])]
+        kind = given.get("dtype", dtype)
+        options = {n: convert(v, None if count else kind) for n, v in given.items() if isinstance(v, Tensor)}
 
         def compute(*exprs):
-            return fn(*exprs[:count], **({sizes: read_shape(exprs[count:])} if dims else {}), **given)
+            ends = count + len(dims)
+            known = {**given, **dict(zip(options, exprs[ends:], strict=True))}
+            return fn(*exprs[:count], **({sizes: read_shape(exprs[count:ends])} if dims else {}), **known)
 
-        return make_op(type, compute, [*inputs, *dims], name, dtype=given.get("dtype", dtype))
+        return make_op(type, compute, [*inputs, *dims, *options.values()], name, dtype=kind)
 
     return call
 
@@ -67,6 +71,8 @@ def unify(values, mixed=False):
 def read_axis(*axes):
     """Return the first of several arguments that is given, as one integer or several."""
     axis = next((a for a in axes if a is not None), None)
+    if isinstance(axis, Expr):
+        axis = read_shape([axis]) if axis.ndim else read_shape([axis])[0]
     return axis if axis is None or isinstance(axis, (int, np.integer)) else tuple(int(a) for a in axis)
 
 
@@ -100,7 +106,7 @@ def draw(method, size, dtype, seed, **parameters):
 def draw_uniform(shape, minval=0, maxval=1, dtype="float32", seed=None):
     if as_dtype(dtype).kind in "iu":
         return draw("integers", shape, dtype, seed, low=minval, high=maxval)
-    low, high = (as_dtype(dtype).type(bound) for bound in (minval, maxval))
+    low, high = (as_expr(bound, as_dtype(dtype)) for bound in (minval, maxval))
     return low + (high - low) * draw("random", shape, dtype, seed)
 
 
@@ -147,6 +153,7 @@ def normalize_rows(x, dim=None, epsilon=1e-12, axis=None):
     return x / pel.sqrt(pel.maximum(squares, epsilon))
 
 
+pad = lambda tensor, paddings, mode="CONSTANT": pel.pad(tensor, np.reshape(paddings, (-1, 2)).tolist(), mode.lower())
 # A vector of conditions chooses rows.
 select = lambda c, x, y: pel.where(pel.reshape(c, (-1, *[1] * (x.ndim - 1))) if c.ndim == 1 < x.ndim else c, x, y)
 find_extreme = lambda fn: (
@@ -161,7 +168,7 @@ pool = lambda fn: (
 )
 make_normal = lambda method: (
     lambda shape, mean=0.0, stddev=1.0, dtype="float32", seed=None: (
-        as_dtype(dtype).type(mean) + as_dtype(dtype).type(stddev) * draw(method, shape, dtype, seed)
+        as_expr(mean, as_dtype(dtype)) + as_expr(stddev, as_dtype(dtype)) * draw(method, shape, dtype, seed)
     )
 )
 # The cast rounds means of integers to 0, as in TensorFlow.
@@ -223,7 +230,7 @@ TABLE = {
     "shape": define("Shape", 1, get_shape, dtype="int32"),
     "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
-    "pad": define("Pad", 1, lambda tensor, paddings, mode="CONSTANT": pel.pad(tensor, paddings, mode.lower())),
+    "pad": define("Pad", 1, pad, sizes="paddings"),
     "cumsum": define("Cumsum", 1, lambda x, axis=0: pel.cumsum(x, axis), "iuf"),
     "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
@@ -242,7 +249,7 @@ TABLE = {
     "truncated_normal": define("truncated_normal", 0, make_normal("truncated_normal"), dtype="float32", sizes="shape"),
     "relu6": define("Relu6", 1, lambda features: pel.minimum(pel.relu(features), 6), "iuf"),
     "elu": define("Elu", 1, lambda features: pel.nn.activations.elu(features), "f"),
-    "leaky_relu": define("LeakyRelu", 1, lambda features, alpha=0.2: pel.leaky_relu(features, alpha), "f"),
+    "leaky_relu": define("LeakyRelu", 1, lambda x, alpha=0.2: pel.where(x > 0, x, alpha * x), "f"),
     "softmax": define("Softmax", 1, lambda logits, dim=-1, axis=None: pel.softmax(logits, read_axis(axis, dim)), "f"),
     "log_softmax": define("LogSoftmax", 1, lambda logits, dim=-1: pel.log_softmax(logits, dim), "f"),
     "l2_loss": define("L2Loss", 1, lambda t: pel.sum(pel.square(t)) / 2, "f"),
