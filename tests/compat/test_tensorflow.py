@@ -364,6 +364,18 @@ def test_arguments_of_both_versions(sess: Any) -> None:
     assert np.array_equal(*sess.run(losses))
 
 
+def test_labels_of_the_softmax_cross_entropy_may_be_integers(sess: Any) -> None:
+    z, labels = tf.Variable([[1.0, 2.0]]), tf.placeholder(tf.int32, [None, 2])
+    sess.run(tf.global_variables_initializer())
+    for t in ([[0, 1]], np.array([[0, 1]]), tf.constant([[0, 1]]), labels, tf.one_hot([1], 2, dtype=tf.int64)):
+        loss = tf.nn.softmax_cross_entropy_with_logits(logits=z, labels=t)
+        found, gradient = sess.run([loss, tf.gradients(loss, z)[0]], {labels: [[0, 1]]})
+        np.testing.assert_allclose(found, [np.log(1 + np.exp(-1))], 1e-6)
+        np.testing.assert_allclose(gradient, [[0.268941, -0.268941]], 1e-5)
+    with pytest.raises(pel.DtypeError, match=r"Expected tensors of one dtype.*tf.cast\(x, tf.float32\)"):
+        tf.nn.sigmoid_cross_entropy_with_logits(logits=z, labels=labels)  # TensorFlow refuses these
+
+
 ERRORS = [
     (lambda x, n: x + n, "Expected tensors of one dtype. Received: .*'x:0'.*'n:0'.*tf.cast.x, tf.float32"),
     (lambda x, n: n + 1.5, "Expected int32. Received: 1.5"),

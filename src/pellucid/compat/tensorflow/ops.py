@@ -191,7 +191,9 @@ expand_dims = lambda input, axis=None, dim=None: pel.expand_dims(input, read_axi
 get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
 # In 0.x, the arguments are positional, in this order.
 choose_scores = lambda logits, labels: -get_scores(pel.log_softmax(logits), labels)[..., 0]
-cross_entropy = lambda logits, labels, dim=-1: -pel.sum(labels * pel.log_softmax(logits, dim), axis=dim)
+cross_entropy = lambda logits, labels, dim=-1: (
+    -pel.sum(pel.cast(labels, logits.dtype) * pel.log_softmax(logits, dim), axis=dim)
+)
 binary_cross_entropy = lambda logits, labels: labels * pel.softplus(-logits) + (1 - labels) * pel.softplus(logits)
 draw_mask = lambda x, keep, noise_shape=None, seed=None: (
     x / keep * pel.floor(keep + draw("random", noise_shape or x.shape, x.dtype, seed)) if graphs.TRACES else x
@@ -263,7 +265,7 @@ TABLE = {
     "lrn local_response_normalization": define("LRN", 1, normalize_locally, "f"),
     "sparse_softmax_cross_entropy_with_logits": define("SparseSoftmaxCrossEntropy", 2, choose_scores, "f", mixed=True),
     "sigmoid_cross_entropy_with_logits": define("logistic_loss", 2, binary_cross_entropy, "f"),
-    "softmax_cross_entropy_with_logits": define("CrossEntropy", 2, cross_entropy, "f"),
+    "softmax_cross_entropy_with_logits": define("CrossEntropy", 2, cross_entropy, "f", mixed=True),
 }
 FUNCTIONS = {name: fn for names, fn in TABLE.items() for name in names.split()}
 
