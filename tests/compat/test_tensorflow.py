@@ -318,6 +318,18 @@ def test_distributions(sess: Any) -> None:
         tf.nn.dropout(tf.ones([2]), 0)
 
 
+def test_dropout_keeps_the_shape_if_that_of_its_probability_is_unknown(sess: Any) -> None:
+    x, keep = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.float32)
+    for noise_shape in (None, [tf.shape(x)[0], 1]):
+        y = tf.nn.dropout(x, keep, noise_shape)
+        assert y.get_shape().as_list() == [None, 4]
+        w = tf.ones([y.get_shape()[1].value, 2])
+        assert sess.run(tf.matmul(y, w), {x: np.ones((3, 4)), keep: 1.0}).tolist() == [[4, 4]] * 3
+    cell = tf.nn.rnn_cell.DropoutWrapper(tf.nn.rnn_cell.GRUCell(2), keep, keep)
+    output, state = tf.nn.dynamic_rnn(cell, tf.expand_dims(x, 0), dtype=tf.float32)
+    assert [e.get_shape().as_list() for e in (output, state)] == [[1, None, 2], [1, 2]]
+
+
 def test_distributions_with_tensors_as_parameters(sess: Any) -> None:
     n, size = 5000, tf.placeholder(tf.float32)
     draws = [

@@ -283,7 +283,9 @@ def dropout(x, keep_prob=None, noise_shape=None, seed=None, name=None, rate=None
     keep = keep_prob if rate is None else 1 - rate
     if keep is None or (isinstance(keep, (int, float)) and not 0 < keep <= 1):
         raise OptionError(f"tf.nn.dropout: expected keep_prob in (0, 1], the fraction to keep. Received: {keep!r}")
-    return drop_some(x, keep, noise_shape, seed, name)
+    dropped = drop_some(x := convert(x), keep, noise_shape, seed, name)
+    dropped.abstract = x.abstract  # also if keep_prob is a placeholder of unknown shape
+    return dropped
 
 
 def cast(x, dtype, name=None):
