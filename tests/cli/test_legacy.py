@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pellucid.cli import main
-from tests.compat.old_programs import THEANO_MOONS
 
 pytest.importorskip("fissix")
 
@@ -108,22 +107,89 @@ def test_figures_are_saved(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> N
     assert capsys.readouterr().err == "figure 1 not shown: no display; --out saves it\n"
 
 
-def test_translation(capsys: Output) -> None:
-    Path("moons.py").write_text(THEANO_MOONS + "T.nothing(x)\n", "utf-8")
-    assert main(["legacy", "moons.py", "--translate", "--out", "new.py"]) == 0
+def test_a_translation_is_written_after_it_ran_as_the_script(capsys: Output) -> None:
+    Path("work").mkdir()
+    Path("work/helper.py").write_text("number = 3\n")
+    Path("count.txt").write_text("4")
+    script = "print >>open('log.txt', 'a'), helper.number, open('count.txt').read(), sys.argv, __file__"
+    Path("work/old.py").write_text(f"import sys, helper\n{script}\n")
+    words = ["legacy", "work/old.py", "--translate", "--rate", "0.1", "--", "--out", "x"]
+    assert main([*words[:3], "--out", "new.py", *words[3:]]) == 0
     output, errors = capsys.readouterr()
     assert output == ""
     assert errors.splitlines() == [
-        "moons.py:38: not translated: theano.tensor.nothing",
-        "21 old names translated, 1 not",
+        "Running the translated program, for at most 600 seconds",
+        "0 old names translated, 0 not",
     ]
-    assert "# not translated: theano.tensor.nothing\nT.nothing(x)\n" in Path("new.py").read_text("utf-8")
-    assert main(["legacy", "moons.py", "--translate", "--quiet"]) == 0
+    assert Path("log.txt").read_text() == "3 4 ['work/old.py', '--rate', '0.1', '--out', 'x'] work/old.py\n"
+    assert "open('log.txt', 'a')" in Path("new.py").read_text("utf-8")
+    assert main([*words[:3], "--quiet", "--time-limit", "60", *words[3:]]) == 0
     assert capsys.readouterr() == (Path("new.py").read_text("utf-8"), "")
-    assert main(["legacy", "small.py", "--translate", "--json"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("print 1\ndef f(x):\n  return x / 0\nf(2)", "it stops in line 3, return x / 0: ZeroDivisionError: division"),
+        ("import sys\nif len(sys.argv) < 2: sys.exit('usage: a folder')", "it stops with usage: a folder"),
+        ("import os\nos._exit(3)", "it stops with exit status 3"),
+        ("import time\ntime.sleep(60)", "it did not end within 0.1 seconds; --time-limit sets how long it may run"),
+        ("import no_such_module", "it stops in line 1, import no_such_module: ModuleNotFoundError: No module named"),
+        (
+            "raise ValueError('first\\nsecond')",
+            "it stops in line 1, raise ValueError('first\\nsecond'): ValueError: first",
+        ),
+    ],
+    ids=["error", "exit", "status", "time", "import", "message"],
+)
+def test_a_translation_that_does_not_run_is_not_written(source: str, reason: str, capsys: Output) -> None:
+    Path("old.py").write_text(source)
+    words = ["legacy", "old.py", "--translate", "--out", "new.py", "--time-limit", "0.1" if "time" in source else "60"]
+    assert main(words) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert f"\nerror: The translation of old.py is not written: {reason}" in errors
+    assert not Path("new.py").exists()
+
+
+def test_a_refused_translation_lists_the_replacements(capsys: Output) -> None:
+    Path("old.py").write_text("import tensorflow as tf\nx = tf.constant(2.0)\nsess = tf.Session()\n")
+    assert main(["legacy", "old.py", "--translate"]) == 1
+    output, errors = capsys.readouterr()
+    advice = "pel.function([x], y) compiles a formula, and calling it runs it"
+    assert output == ""
+    assert errors.splitlines()[1] == "old.py:2: tensorflow.constant(value) is pel.constant(value) today"
+    assert errors.splitlines()[2].startswith(f"old.py:3: tensorflow.Session: {advice}")
+    assert errors.splitlines()[3].startswith(
+        f"error: The translation of old.py is not written: line 3 has no translation: tensorflow.Session. {advice}"
+    )
+
+
+def test_what_a_run_does_not_reach_may_stay(capsys: Output) -> None:
+    Path("old.py").write_text("try: import cv2\nexcept ImportError: pass\ndef show():\n    cv2.imshow('x', x)\n")
+    assert main(["legacy", "old.py", "--translate"]) == 0
+    output, errors = capsys.readouterr()
+    assert "    # not translated: cv2.imshow\n    cv2.imshow('x', x)\n" in output
+    assert errors.splitlines()[1:] == ["old.py:4: not translated: cv2.imshow", "0 old names translated, 1 not"]
+
+
+def test_a_translation_as_json(capsys: Output) -> None:
+    Path("old.py").write_text("print 7 / 2\n")
+    assert main(["legacy", "old.py", "--translate", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["translated"], report["not_translated"]) == (7, [])
-    assert "import pellucid as pel" in report["text"]
+    assert report == {
+        "script": "old.py",
+        "out": None,
+        "error": "",
+        "text": "print(7 // 2)\n",
+        "translated": 1,
+        "not_translated": [],
+    }
+    Path("old.py").write_text("x\n")
+    assert main(["legacy", "old.py", "--translate", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["error"].endswith("not written: it stops in line 1, x: NameError: name 'x' is not defined")
+    assert report["text"] is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +197,13 @@ def test_translation(capsys: Output) -> None:
     [
         ([], 2, "legacy: expected a script, such as pellucid legacy mlp.py"),
         (["none.py"], 1, "none.py: No such file or directory"),
-        (["small.py", "a", "--translate"], 2, "--translate: expected no arguments of the script and no --explain"),
+        (["small.py", "--explain", "--translate"], 2, "--translate: expected no --explain"),
+        (
+            ["small.py", "--time-limit", "5"],
+            2,
+            "--time-limit: expected seconds up to 1000000, and --translate. Write --",
+        ),
+        (["small.py", "--translate", "--time-limit", "inf"], 2, "--time-limit: expected seconds"),
         (["small.py", "--translate", "--out", "small.py"], 2, "--out: expected a new file; small.py exists"),
         (["small.py", "--python", "3"], 1, "small.py:11: Missing parentheses in call to 'print'"),
         (["small.py", "--python", "4"], 2, "Invalid value"),

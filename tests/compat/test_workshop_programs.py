@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import pellucid as pel
+from pellucid.cli import main
 from pellucid.compat import removed_names
 from pellucid.compat.script import FIGURES, ScriptRun
 from pellucid.compat.tensorflow.input_data import NAMES
@@ -160,3 +161,26 @@ def test_a_convolutional_network(run) -> None:  # type: ignore[no-untyped-def]
 @pytest.mark.usefixtures("compile_functions")
 def test_a_convolutional_network_to_the_end(run) -> None:  # type: ignore[no-untyped-def]
     assert read_numbers(run(programs.TENSORFLOW_CONVOLUTION), r"test accuracy (\S+)")[0] > 0.87
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (programs.MOONS.replace("20000", "20"), None),
+        (programs.THEANO, None),
+        (programs.TENSORFLOW_SOFTMAX, "line 12 has no translation: tensorflow.Session. pel.function([x], y) compiles"),
+        (programs.LASAGNE, "line 11 has no translation: lasagne.layers.Pool2DLayer. "),
+        (programs.KERAS, "line 18 has no translation: imutils.paths.list_images. pel.data.image_folder reads"),
+        (programs.ADDER.replace("10000", "20"), None),
+        (programs.TENSORFLOW_CONVOLUTION, "line 32 has no translation: tensorflow.Session. pel.function([x], y)"),
+    ],
+    ids=["moons", "theano", "softmax", "lasagne", "keras", "adder", "convolution"],
+)
+def test_programs_are_translated_if_the_translation_runs(
+    source: str, reason: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("old.py").write_text(source)
+    assert main(["legacy", "old.py", "--translate", "--out", "new.py"]) == int(reason is not None)
+    assert Path("new.py").exists() == (reason is None)
+    assert f"not written: {reason}" in capsys.readouterr().err or reason is None

@@ -15,6 +15,8 @@ from pellucid.tracking.result import pluralize
 if TYPE_CHECKING:
     from pellucid.compat.script import ScriptRun
 
+MAX_SECONDS = 10**6
+
 
 def legacy(
     script: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
@@ -22,6 +24,7 @@ def legacy(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
     explain: Annotated[bool, Option] = False,
     translate: Annotated[bool, Option] = False,
+    time_limit: Annotated[float | None, Option] = None,
     out: Annotated[Path | None, Option] = None,
     python: Annotated[Literal["2", "3"] | None, Option] = None,
     quiet: Annotated[bool, Option] = False,
@@ -45,7 +48,10 @@ def legacy(
     Afterwards, standard error lists the old calls with their replacements.
 
     The command runs the script, as python does: run only scripts that you trust.
-    With --translate, the script is not run.
+    With --translate, it runs the translated program in the place of the script: in
+    a new process, with its arguments, modules and input files. The program is
+    written only if it ends within the time limit without an error. Otherwise the
+    command lists the replacements, names the call that stopped it, and returns 1.
 
     Parameters
     ----------
@@ -56,7 +62,9 @@ def legacy(
     explain
         After the run, write the formulas of each compiled program.
     translate
-        Write the script in today's pellucid, and list what cannot be translated.
+        Write the script in today's pellucid if that runs, and list what cannot be translated.
+    time_limit
+        Seconds that the translated program may run (default 600).
     out
         New or empty folder for figures and formulas; with --translate, the new file.
     python
@@ -74,12 +82,15 @@ def legacy(
     from pellucid.show.formulas.program_formulas import format_program, render_programs
     from pellucid.tracking.run_folder import open_run_folder
 
-    if translate and (arguments or explain):
-        raise UsageError("--translate: expected no arguments of the script and no --explain, because it does not run")
+    if translate and explain:
+        raise UsageError("--translate: expected no --explain, because the old script does not run")
+    if time_limit is not None and not (translate and 0 < time_limit <= MAX_SECONDS):
+        expected = f"--time-limit: expected seconds up to {MAX_SECONDS}, and --translate"
+        raise UsageError(f"{expected}. Write -- before an argument of the script")
     with nullcontext() if out is None or translate else open_run_folder(out) as folder:
         run = ScriptRun(script, arguments, int(python) if python else None)
         if translate:
-            return translate_script(run, out, json, quiet)
+            return translate_script(run, out, time_limit or 600, json, quiet)
         place = folder and folder.resolve()  # the script may change the working directory
         FIGURES.start(place)
         RECORDER.enabled, RECORDER.programs = explain or json, []
@@ -111,9 +122,10 @@ def legacy(
     return int(run.status)
 
 
-def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool) -> int:
-    """Write a script in today's pellucid, and list the lines that are not translated."""
-    from pellucid.compat.translation import translate
+def translate_script(run: "ScriptRun", out: Path | None, seconds: float, json: bool, quiet: bool) -> int:
+    """Write a script in today's pellucid if that runs, and list the lines that are not translated."""
+    from pellucid.compat.old_calls import find_old_calls
+    from pellucid.compat.translation import run_program, translate
     from pellucid.graph.source_location import format_filename
 
     if out is not None and out.exists():
@@ -121,19 +133,26 @@ def translate_script(run: "ScriptRun", out: Path | None, json: bool, quiet: bool
     source = "\n".join(unit.source for unit in run.main_units)
     name = format_filename(run.main_units[0].filename) if len(run.main_units) == 1 else run.path
     found = translate(source, name, is_python2=run.is_python2)
-    if out is not None:
+    if not (json or quiet):
+        ERRORS.print(f"Running the translated program, for at most {seconds:g} seconds")
+    reason = run_program(found, run.path, run.arguments, seconds)
+    error = reason and f"The translation of {name} is not written: {reason}"
+    if reason:
+        calls = [] if json or quiet else find_old_calls(run.units.values())
+        ERRORS.print("\n".join([*(call.describe() for call in calls), f"error: {error}"]))
+    elif out is not None:
         out.write_text(found.text, "utf-8")
     elif not json:
         OUTPUT.print(found.text.rstrip("\n"))
     if json:
         problems = [{"line": line, "what": what} for line, what in found.problems]
-        report = {"script": run.path, "out": out and str(out), "text": None if out else found.text}
+        text = None if out or reason else found.text
+        report = {"script": run.path, "out": out and str(out), "error": error, "text": text}
         OUTPUT.print(to_json({**report, "translated": found.translated, "not_translated": problems}))
-        return 0
-    if not quiet:
+    elif not quiet and not reason:
         lines = [f"{name}:{line}: not translated: {what}" for line, what in found.problems]
         ERRORS.print("\n".join([*lines, f"{pluralize(found.translated, 'old name')} translated, {len(lines)} not"]))
-    return 0
+    return int(bool(reason))
 
 
 def describe_run(run: "ScriptRun", calls: Any, programs: Any, files: list[str]) -> dict[str, Any]:

@@ -2,9 +2,14 @@
 
 import ast
 import io
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import tokenize
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
 
 from pellucid.compat import python2
@@ -13,6 +18,15 @@ from pellucid.compat.old_calls import NameResolver, OldCallReplacer, is_old, unp
 IMPORT = "import pellucid as pel\n"
 FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano\n'
 MOVED = "sklearn.model_selection"
+
+START = """\
+import sys
+file, sys.path[: sys.path[0] == ""], sys.argv = sys.argv[1], [sys.argv[2]], sys.argv[3:]
+__file__ = sys.argv[0]
+exec(compile(open(file, encoding="utf-8").read(), file, "exec"))
+"""
+"""Code of a new interpreter that runs the text of a file in the place of a script."""
+TRACEBACK = "Traceback (most recent call last):\n"
 
 OPEN = (ast.stmt, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Dict, ast.arguments, ast.comprehension, ast.withitem)
 """Nodes whose parts can be rewritten without parentheses, and without the rest."""
@@ -34,6 +48,30 @@ def translate(source, filename, *, is_python2):
     ast.parse(new)  # a translation that is no Python is an error here
     problems = [(lines[min(n, len(lines) - 1)] if lines else n, what) for n, what in translator.problems]
     return Translation(new, problems, translator.count)
+
+
+def run_program(found, path, arguments, seconds):
+    """Run a translation as Python runs the script, and return why it does not run to the end, or ``""``."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "translated.py")
+        file.write_text(found.text, "utf-8")
+        command = [sys.executable, "-c", START, str(file), str(Path(path).resolve().parent), path, *arguments]
+        options = {"capture_output": True, "encoding": "utf-8", "errors": "replace", "timeout": seconds}
+        try:
+            # Windows of figures would wait for the user.
+            done = subprocess.run(command, env=os.environ | {"MPLBACKEND": "Agg"}, check=False, **options)
+        except subprocess.TimeoutExpired:
+            return f"it did not end within {seconds:g} seconds; --time-limit sets how long it may run"
+    if done.returncode == 0:
+        return ""
+    errors = done.stderr.rpartition(TRACEBACK)[2]
+    messages = [line for line in errors.splitlines() if line[:1].strip()] or [f"exit status {done.returncode}"]
+    message = messages[0 if TRACEBACK in done.stderr else -1]
+    if found.problems and re.match("(ModuleNotFound|Import)Error", message):  # of an old library
+        return "line {} has no translation: {}".format(*found.problems[0])
+    numbers = re.findall(rf'File "{re.escape(str(file))}", line (\d+)', errors)
+    place = f"in line {numbers[-1]}, {found.text.splitlines()[int(numbers[-1]) - 1].strip()}: " if numbers else ""
+    return f"it stops {place or 'with '}{message}"
 
 
 class _Translator(OldCallReplacer):
