@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -413,7 +416,7 @@ def _build(
     made.__class__ = Expr
     if len(types) == 1 and Unknown in map(type, types[0].shape):
         set_origins(made)
-    for new in _recordings:
+    for new in _recordings.get():
         new.add(made)
     return made
 
@@ -441,22 +444,38 @@ class _Entry(weakref.ref[Expr]):
     table: dict[Any, _Entry]
 
 
+interning_lock = threading.RLock()
+"""Lock of the interning tables. It is reentrant, because the collector may free an expression while it is held."""
+
+if hasattr(os, "register_at_fork"):  # a child process would wait for a lock that another thread holds
+    release = interning_lock.release
+    os.register_at_fork(before=interning_lock.acquire, after_in_parent=release, after_in_child=release)
+
+
 def _remove(entry: _Entry) -> None:
-    if entry.table.get(entry.key) is entry:
-        del entry.table[entry.key]
+    with interning_lock:
+        if entry.table.get(entry.key) is entry:
+            del entry.table[entry.key]
 
 
 _Table = dict[Any, _Entry]  # `weakref.WeakValueDictionary` does the same in twice the time
 _nodes: _Table = {}
 _labeled_nodes: _Table = {}
 _constants: _Table = {}
-_recordings: list[set[Expr]] = []
+_recordings: ContextVar[tuple[set[Expr], ...]] = ContextVar("recordings", default=())
 
 
-def _add(table: _Table, key: Any, e: Expr) -> Expr:
-    entry = table[key] = _Entry(e, _remove)
-    entry.key, entry.table = key, table
-    return e
+def _add(table: _Table, key: Any, made: Expr) -> Expr:
+    """Add an expression and return it, or the one that another thread has added since the key was looked up."""
+    with interning_lock:
+        entry = table.get(key)
+        found = None if entry is None else entry()
+        if found is not None:
+            return found
+        entry = _Entry(made, _remove)
+        entry.key, entry.table = key, table
+        table[key] = entry
+    return made
 
 
 def intern(op: Op, inputs: tuple[Expr, ...], settings: Settings, infer: Callable[[], tuple[Type, ...]]) -> Expr:
@@ -517,11 +536,11 @@ def explain_immutability(e: Expr, attribute: str) -> str:
 def record_new_nodes() -> Iterator[set[Expr]]:
     """Collect the expressions that are built in this context and did not exist before, such as those of a branch."""
     new: set[Expr] = set()
-    _recordings.append(new)
+    token = _recordings.set((*_recordings.get(), new))
     try:
         yield new
     finally:
-        _recordings.pop()
+        _recordings.reset(token)
 
 
 def constant(value: Any, dtype: Any = None) -> Constant:

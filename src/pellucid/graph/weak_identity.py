@@ -6,12 +6,20 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
 MIN_PURGE = 1024
 """Number of entries below which dead ones are not worth looking for."""
+
+
+def remove_dead(entries: dict[int, Any], get_reference: Callable[[Any], weakref.ref[Any]]) -> None:
+    """Remove the entries of dead objects from a dictionary that other threads read and change."""
+    for key, entry in entries.copy().items():  # copying is atomic, iterating is not
+        if get_reference(entry)() is None:
+            entries.pop(key, None)
 
 
 class WeakIdentityMap(Generic[V]):
@@ -31,7 +39,7 @@ class WeakIdentityMap(Generic[V]):
 
     def __setitem__(self, key: Any, value: V) -> None:
         if len(self._entries) >= self._purge_at:
-            self._entries = {k: entry for k, entry in self._entries.items() if entry[0]() is not None}
+            remove_dead(self._entries, lambda entry: entry[0])
             self._purge_at = max(MIN_PURGE, 2 * len(self._entries))
         self._entries[id(key)] = (weakref.ref(key), value)
 
@@ -52,6 +60,5 @@ class WeakIdentitySet:
     def purge(self) -> None:
         """Remove dead elements if their number may have doubled."""
         if len(self.refs) >= self._purge_at:
-            for key in [key for key, ref in self.refs.items() if ref() is None]:
-                del self.refs[key]
+            remove_dead(self.refs, lambda ref: ref)
             self._purge_at = max(MIN_PURGE, 2 * len(self.refs))

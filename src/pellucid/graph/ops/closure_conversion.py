@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from pellucid.graph.errors import UseError
@@ -13,7 +14,7 @@ from pellucid.graph.subgraph import Subgraph
 from pellucid.graph.traversal import replace_all, topological
 from pellucid.graph.types import common_dtype, is_float
 
-_counters: list[Expr] = []
+_counters: ContextVar[tuple[Expr, ...]] = ContextVar("loop_counters", default=())
 
 Step: TypeAlias = "Callable[..., Operand | Sequence[Operand]]"
 """User's function of expressions: the step of a loop, its condition, or a branch. It returns one result or several."""
@@ -22,16 +23,16 @@ Step: TypeAlias = "Callable[..., Operand | Sequence[Operand]]"
 @contextmanager
 def push_loop_counter(counter: Expr) -> Iterator[None]:
     """Trace the step of a loop with this step counter."""
-    _counters.append(counter)
+    token = _counters.set((*_counters.get(), counter))
     try:
         yield
     finally:
-        _counters.pop()
+        _counters.reset(token)
 
 
 def get_loop_counters() -> tuple[Expr, ...]:
     """Return the step counters of the loops being traced, outermost first."""
-    return tuple(_counters)
+    return _counters.get()
 
 
 def make_placeholder(name: str, like: Expr, drop: int = 0) -> Input:

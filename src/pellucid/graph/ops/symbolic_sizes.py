@@ -19,7 +19,7 @@ import numpy as np
 from pellucid.extension_points import size_expression
 from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
 from pellucid.graph.errors import ShapeError, UseError, brief
-from pellucid.graph.expr import Constant, Expr, OpSettings, as_expr, constant
+from pellucid.graph.expr import Constant, Expr, OpSettings, as_expr, constant, interning_lock
 from pellucid.graph.op import PrintedOperand, TemplatePiece, WrittenOperand
 from pellucid.graph.op_decorator import op
 from pellucid.graph.operators import call_op
@@ -129,15 +129,16 @@ def make_value_dim(e: Expr, name: str) -> NamedDim:
 
 def name_value(e: Expr) -> str:
     """Return the name of the size that is the value of an expression."""
-    known = _value_names.get(id(e))
-    if known is not None and known[0]() is e:
-        return known[1]
-    base = VALUE_PREFIX + (e.name if e.name is not None and e.name.isidentifier() else "")
-    _name_counts[base] += 1
-    name = base if _name_counts[base] == 1 and e.name else f"{base}{'_' if e.name else ''}{_name_counts[base]}"
-    key = id(e)
-    _value_names[key] = (weakref.ref(e, lambda _: _value_names.pop(key, None)), name)
-    return name
+    with interning_lock:
+        known = _value_names.get(id(e))
+        if known is not None and known[0]() is e:
+            return known[1]
+        base = VALUE_PREFIX + (e.name if e.name is not None and e.name.isidentifier() else "")
+        _name_counts[base] += 1
+        name = base if _name_counts[base] == 1 and e.name else f"{base}{'_' if e.name else ''}{_name_counts[base]}"
+        key = id(e)
+        _value_names[key] = (weakref.ref(e, lambda _: _value_names.pop(key, None)), name)
+        return name
 
 
 def find_axes(dims: Iterable[Dim], *expressions: Expr) -> dict[str, Axis]:
