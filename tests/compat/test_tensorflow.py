@@ -406,7 +406,7 @@ ERRORS = [
     (lambda x, n: tf.split(x, 2, 1), "split: axis 1 of x, of shape .*, does not divide into 2 equal parts"),
     (lambda x, n: tf.unstack(x), "the length of axis 0 of .* is not known. Give it: num="),
     (lambda x, n: tf.constant([1, 2], shape=[1]), r"shape \(1,\) does not fit 2 values"),
-    (lambda x, n: tf.where(x > 0), "Select\\(.*missing a required argument: 'x'"),
+    (lambda x, n: tf.where(x > 0, x), "Select\\(.*missing a required argument: 'y'"),
     (lambda x, n: tf.gradients(n, x), "expected a floating-point tensor"),
     (
         lambda x, n: tf.nn.conv2d(tf.zeros([1, 4, 4, 1]), tf.zeros([1, 1, 1, 1]), [1, 1]),
@@ -459,6 +459,23 @@ def test_gradients(sess: Any) -> None:
     assert sess.run(tf.gradients(v * x, [v, x], grad_ys=[[1.0, 10.0]])[0]) == 21
     with pytest.raises(pel.GradientError, match="No gradients provided for any variable"):
         tf.train.AdamOptimizer().minimize(tf.reduce_sum(x))
+
+
+def test_where_with_a_condition_only_gives_the_indices_of_true_elements(sess: Any) -> None:
+    x, v = tf.placeholder(tf.float32, [2, None]), tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    sess.run(tf.global_variables_initializer())
+    indices, chosen = tf.where(x > 0), tf.boolean_mask(v, x > 0)
+    assert (indices.get_shape().as_list(), indices.dtype, chosen.get_shape().as_list()) == ([None, 2], tf.int64, [None])
+    gradient = tf.gradients(tf.reduce_sum(tf.gather_nd(v, indices) ** 2), v)[0]
+    for values in ([[0, 1, 2], [0, 0, 3]], [[4, 0, 0], [0, 0, 0]], np.zeros((2, 3))):
+        mask = np.array(values) > 0
+        found = sess.run([indices, chosen, gradient, tf.shape(indices)[0]], {x: values})
+        for e, expected in zip(
+            found, [np.argwhere(mask), sess.run(v)[mask], 2 * sess.run(v) * mask, mask.sum()], strict=True
+        ):
+            assert np.array_equal(e, expected)
+    rows = sess.run(tf.boolean_mask(v, [False, True]))
+    assert (sess.run(tf.where([True, False, True])).tolist(), rows.tolist()) == ([[0], [2]], [[4, 5, 6]])
 
 
 def test_slots_and_learning_rates_that_are_fed(sess: Any) -> None:

@@ -186,6 +186,7 @@ normalize_locally = lambda input, depth_radius=5, bias=1, alpha=1, beta=0.5: pel
     input, 2 * depth_radius + 1, bias, alpha, beta
 )
 gather = lambda params, indices, axis=0: pel.take(params, indices, axis)
+gather_elements = lambda params, indices: params[tuple(indices[..., i] for i in range(indices.shape[-1]))]
 squeeze = lambda input, axis=None, squeeze_dims=None: pel.squeeze(input, read_axis(axis, squeeze_dims))
 expand_dims = lambda input, axis=None, dim=None: pel.expand_dims(input, read_axis(axis, dim))
 get_scores = lambda z, t: pel.take_along_axis(z, pel.expand_dims(t, -1), axis=-1)  # of the target classes
@@ -231,12 +232,14 @@ TABLE = {
     "squeeze": define("Squeeze", 1, squeeze),
     "shape": define("Shape", 1, get_shape, dtype="int32"),
     "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
+    "gather_nd": define("GatherNd", 2, gather_elements, mixed=True),
+    "boolean_mask": define("boolean_mask", 2, lambda tensor, mask: find_true(mask, tensor), mixed=True),
     "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
     "pad": define("Pad", 1, pad, sizes="paddings"),
     "cumsum": define("Cumsum", 1, lambda x, axis=0: pel.cumsum(x, axis), "iuf"),
     "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),
-    "where select": define("Select", 3, select, "b", mixed=True),
+    "select": define("Select", 3, select, "b", mixed=True),
     "size": define("Size", 1, lambda input, out_type="int32": pel.size(input, dtype=out_type), dtype="int32"),
     "rank": define("Rank", 1, lambda input: constant(np.int32(input.ndim)), dtype="int32"),
     "reverse": define("ReverseV2", 1, lambda tensor, axis: pel.flip(tensor, read_axis(axis))),
@@ -347,6 +350,23 @@ def moments(x, axes, shift=None, name="moments", keep_dims=False):
     return tuple(make_op(name, lambda e: [pel.mean(e, **options), pel.var(e, **options)], [convert(x)], count=2))
 
 
+def find_true(condition, tensor=None):
+    """Return the indices of the true elements of a condition, or these elements of a tensor."""
+    if not graphs.TRACES:  # how many there are depends on the values
+        raise graphs.ValueNeededError(
+            [None] * (1 + tensor.ndim - condition.ndim) if tensor is not None else [None, condition.ndim]
+        )
+    found = pel.nonzero(condition)
+    return pel.stack(found, axis=1) if tensor is None else tensor[found]
+
+
+def where(condition, x=None, y=None, name=None):
+    """Choose elements by a condition; without two tensors, return the indices of its true elements."""
+    if x is None and y is None:
+        return make_op("Where", find_true, unify([condition]), name, dtype="int64")
+    return FUNCTIONS["select"](condition, *(e for e in (x, y) if e is not None), name=name)
+
+
 def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
     rate = FUNCTIONS["rsqrt"](convert(variance) + variance_epsilon)
     rate = rate if scale is None else rate * scale
@@ -389,7 +409,7 @@ def make_range(start, limit=None, delta=1, name=None):
 
 
 FUNCTIONS |= {
-    **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm, top_k, moments)},
+    **{fn.__name__: fn for fn in (dropout, cast, concat, split, unstack, clip_by_global_norm, top_k, moments, where)},
     "batch_normalization": batch_normalization, "slice": get_slice, "range": make_range,
     "constant": make_constant, "unpack": unstack, "newaxis": None,
     "stack": lambda values, axis=0, name=None: make_op("Pack", lambda *xs: pel.stack(xs, axis), unify(values), name),
