@@ -233,6 +233,13 @@ def test_small_numbers_keep_their_digits(run: Any) -> None:
         np.testing.assert_array_equal(run([simplify(f)], {X: tiny})[0], tiny)
 
 
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_a_small_distance_is_not_rounded_to_0_in_any_mode(mode: Any) -> None:
+    x, y = pel.scalar("x", "float32"), pel.scalar("y", "float32")
+    f = pel.function([x, y], pel.arccosh(1 + (x - y) ** 2 / 2), mode=mode)
+    assert f(1, 1.00001) == pytest.approx(float(np.float32(1.00001)) - 1, rel=1e-6)
+
+
 def interpret(inputs: list[Any], outputs: list[Any], values: list[Any]) -> list[Any]:
     """Interpret simplified expressions; overflow of intermediate values is allowed."""
     with np.errstate(all="ignore"):

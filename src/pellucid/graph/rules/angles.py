@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from pellucid.graph.expr import Expr
-from pellucid.graph.ops.elementwise import absolute, square
+from pellucid.graph.ops.elementwise import absolute, sqrt, square
+from pellucid.graph.ops.exponentials import log1p
+from pellucid.graph.ops.hyperbolic import arccosh
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.reductions import sum
 from pellucid.graph.ops.signs import copysign
 from pellucid.graph.ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, hypot, sin
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
-from pellucid.graph.rules.example_operands import draw_normal, draw_positive, draw_two, make_input
+from pellucid.graph.rules.example_operands import draw_below_two, draw_normal, draw_positive, draw_two, make_input
 from pellucid.graph.rules.predicates import as_number
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
@@ -34,6 +36,26 @@ def arccos_of_leg(x: Expr, y: Expr) -> RulePair:
 @rule("stabilize", examples=draw_two)
 def arcsin_of_leg(x: Expr, y: Expr) -> RulePair:
     return arcsin(y / hypot(x, y)), arctan2(y, absolute(x))
+
+
+def get_chord(x: Expr) -> Expr:
+    """Return the sine of the angle whose cosine is ``1 - x``."""
+    return sqrt(x) * sqrt(2 - x)
+
+
+@rule("stabilize", examples=draw_below_two)
+def arccosh_of_one_plus(x: Expr) -> RulePair:
+    return arccosh(1 + x), log1p(x + sqrt(x) * sqrt(2 + x))
+
+
+@rule("stabilize", examples=draw_below_two)
+def arccos_of_one_minus(x: Expr) -> RulePair:
+    return arccos(1 - x), arctan2(get_chord(x), 1 - x)
+
+
+@rule("stabilize", examples=draw_below_two)
+def arcsin_of_one_minus(x: Expr) -> RulePair:
+    return arcsin(1 - x), arctan2(1 - x, get_chord(x))
 
 
 def is_quarter_turn(a: Expr, multiple: Any = 1.0, divisor: Any = 1.0) -> bool:

@@ -49,6 +49,10 @@ def draw_above_one(rng: np.random.Generator) -> tuple[Array]:
     return (rng.uniform(1.2, 3, (3, 4)),)
 
 
+def draw_below_two(rng: np.random.Generator) -> tuple[Array]:
+    return (rng.uniform(0.1, 1.9, (3, 4)),)
+
+
 def make_opposites(rng: np.random.Generator) -> tuple[Expr, Expr]:
     x = make_input()
     return x, -x
