@@ -132,6 +132,21 @@ def hessian_of_product(x: np.ndarray) -> np.ndarray:
     return np.array(pairs)
 
 
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_extremes_with_an_initial_value(mode: Any) -> None:
+    x = pel.matrix("x", shape=("n", 3))
+    top = pel.max(x, axis=0, initial=-np.inf)
+    results = [top, x.min(axis=0, initial=2), pel.grad(pel.max(x, axis=0, initial=2).sum(), x)]
+    f = pel.function([x], results, mode=mode)
+    expected: list[Any] = [[-np.inf] * 3, [2] * 3, np.zeros((0, 3))]
+    for found, e in zip(f(np.zeros((0, 3))), expected, strict=True):
+        np.testing.assert_array_equal(found, e)
+    for found, e in zip(f([[1, 3, 2], [1, 3, 5]]), [[1, 3, 5], [1, 2, 2], [[0, 0.5, 0], [0, 0.5, 1]]], strict=True):
+        np.testing.assert_array_equal(found, e)
+    assert str(top) == "x.max(axis=0, initial=-inf)"
+    assert pel.show.latex(top).endswith(r",\, -\infty)")
+
+
 @pytest.mark.parametrize("zeros", [[], [1], [0, 3], [1, 2, 3]])
 @pytest.mark.parametrize("product", [lambda x: x.prod(), lambda x: x.cumprod()[-1], lambda x: x.reshape((2, 2)).prod()])
 def test_products_with_zeros_have_first_and_second_gradients(zeros: list[int], product: Any, by_numpy: Any) -> None:
@@ -161,6 +176,8 @@ def test_invalid_arguments_raise_errors() -> None:
     x = pel.matrix("x", shape=("n", 2))
     with pytest.raises(ShapeError, match=r"a cumulative sum or product of x: expected an axis from -2 to 1"):
         x.cumsum(axis=2)
+    with pytest.raises(TypeError, match=r"expected initial to be a number of dtype int32. Received: 1.5"):
+        pel.max(pel.cast(x, "int32"), initial=1.5)
     with pytest.raises(ValueError, match=r"diff: expected n to be an integer of 0 or more. Received: n=-1"):
         pel.diff(x, n=-1)
     with pytest.raises(ShapeError, match=r"recurrence: expected equal shapes. Received: x"):

@@ -118,6 +118,31 @@ def test_sizes_of_loops_and_branches_are_those_of_their_operands(mode: Any, make
     np.testing.assert_array_equal(half, whole[: len(whole) // 2])
 
 
+EMPTY: list[Any] = [
+    lambda a: 1 / (1.5 + pel.exp(a).sum(axis=0) ** 2),
+    lambda a: pel.log(pel.exp(a).sum(axis=0)),
+    lambda a: pel.log(1 + (2 * pel.exp(a)).sum(axis=0)),
+    lambda a: pel.exp(a) / pel.exp(a).sum(axis=0),
+    lambda a: pel.log(pel.softmax(a, axis=0)).sum(axis=0),
+    lambda a: pel.log(1 - pel.softmax(a, axis=0)).sum(axis=0),
+    lambda a: pel.prod(1 + a, axis=0) - 1,
+    lambda a: pel.sqrt((a**2).sum(axis=0)),
+    lambda a: 1 - pel.prod(pel.sigmoid(a), axis=0),
+]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_rewriting_allows_for_empty_data(mode: Any) -> None:
+    a = pel.tensor("a", (None, 3), dtype="float64")
+    formulas = [form(a[: a.shape[0] // 2]) for form in EMPTY]
+    results = [*formulas, *(pel.grad(e.sum(), a) for e in formulas if not str(e).startswith(("log(exp", "sqrt")))]
+    found = pel.function([a], results, mode=mode)([[1, 2, 3]])
+    wanted = pel.function([a], results, mode="numpy", rewrite=False)([[1, 2, 3]])
+    for e, left, right in zip(results, found, wanted, strict=True):
+        np.testing.assert_array_equal(left, right, str(e))
+
+
 def test_formulas_of_sizes_keep_their_names_in_loops() -> None:
     w, u = pel.tensor("w", ("n",)), pel.tensor("u", (None,))
     assert pel.map(lambda v: v * w[1:], w).shape == ("n", "n - 1")

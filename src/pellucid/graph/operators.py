@@ -291,13 +291,13 @@ class ArrayMethods(Operators):
         """Mean over axes; see `pellucid.mean`."""
         return call_op("mean", self, axis=axis, keepdims=keepdims, **wrong)
 
-    def max(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
+    def max(self, axis: Axes = None, keepdims: bool = False, initial: float | None = None, **wrong: object) -> Expr:
         """Maximum over axes; see `pellucid.max`."""
-        return call_op("max", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("max", self, axis=axis, keepdims=keepdims, initial=initial, **wrong)
 
-    def min(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
+    def min(self, axis: Axes = None, keepdims: bool = False, initial: float | None = None, **wrong: object) -> Expr:
         """Minimum over axes; see `pellucid.min`."""
-        return call_op("min", self, axis=axis, keepdims=keepdims, **wrong)
+        return call_op("min", self, axis=axis, keepdims=keepdims, initial=initial, **wrong)
 
     def prod(self, axis: Axes = None, keepdims: bool = False, **wrong: object) -> Expr:
         """Product over axes; see `pellucid.prod`."""

@@ -39,7 +39,7 @@ def elementwise(function: Callable[..., Any]) -> Callable[..., Array]:
 
 def reduction(function: Callable[..., Any]) -> Callable[..., Array]:
     """Wrap a reduction of NumPy with the signature of pellucid's reductions."""
-    return lambda x, axis=None, keepdims=False: function(x, axis=axis, keepdims=keepdims)
+    return lambda x, axis=None, keepdims=False, **settings: function(x, axis=axis, keepdims=keepdims, **settings)
 
 
 def _softplus(x: Any) -> Any:

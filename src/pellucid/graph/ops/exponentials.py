@@ -317,7 +317,8 @@ def shifted_exp(xp: ArrayNamespace, x: NamespaceArray, m: NamespaceArray) -> Nam
     r"""Exponential of a difference, :math:`e^{x - m}`, bounded by the largest number of the dtype.
 
     Rules use it for terms of a sum that is multiplied by :math:`e^m` afterwards. The result is bounded, because a term
-    that is far larger than all others may have the weight 0.
+    that is far larger than all others may have the weight 0. An infinite ``m``, of terms that are all 0 or of an
+    infinite sum, counts as 0, because infinities have no difference.
 
     Examples
     --------
@@ -325,7 +326,7 @@ def shifted_exp(xp: ArrayNamespace, x: NamespaceArray, m: NamespaceArray) -> Nam
     >>> pel.simplify(1 / (pel.exp(x) + 3 * pel.exp(-x))).eval({x: 50.0})
     np.float32(1.9287e-22)
     """
-    shifted = x - m
+    shifted = x - xp.where(xp.isinf(m), xp.zeros_like(m), m)
     return xp.exp(xp.minimum(shifted, get_exp_limit(shifted.dtype)))
 
 

@@ -2,6 +2,7 @@ r"""Factories of the functions that print ops in text and in LaTeX."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -48,6 +49,8 @@ def setting_to_latex(value: object) -> str:
     >>> setting_to_latex("n_steps"), setting_to_latex(0.5), setting_to_latex(r"$\input{x}")
     ('n\\_steps', '0.5', '??input?x?')
     """
+    if isinstance(value, float) and math.isinf(value):
+        return r"\infty" if value > 0 else r"-\infty"
     return re.sub(r"[^\w .,:;+*/()=<>-]", "?", str(value)).replace("\n", " ").replace("_", r"\_")
 
 
@@ -140,6 +143,8 @@ def _reduction_arguments(x: PrintedOperand, settings: OpSettings) -> str:
         parts.append(f"ddof={settings['ddof']}")
     if settings.get("keepdims"):
         parts.append("keepdims=True")
+    if "initial" in settings:
+        parts.append(f"initial={settings['initial']}")
     return ", ".join(parts)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pellucid.graph.array_namespace import ArrayNamespace, NamespaceArray
-from pellucid.graph.errors import ShapeError
+from pellucid.graph.errors import ShapeError, UseError
 from pellucid.graph.expr import Expr, OpSettings
+from pellucid.graph.interval import Interval
 from pellucid.graph.op import Example
 from pellucid.graph.op_decorator import alias, op
 from pellucid.graph.operators import call_op
@@ -130,17 +131,50 @@ def mean(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: boo
     return xp.mean(x, axis=axis, keepdims=keepdims)
 
 
-def _extreme_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
+def _normalize_extreme(x: Expr, axis: Axes = None, keepdims: bool = False, initial: Any = None) -> OpSettings:
+    settings = normalize_reduction(x, axis, keepdims)
+    if initial is None:
+        return settings
+    if np.ndim(initial) or not np.can_cast(np.asarray(initial).dtype, x.dtype, "same_kind"):
+        raise UseError(f"expected initial to be a number of dtype {x.dtype}. Received: {initial!r}")
+    return {**settings, "initial": x.dtype.type(initial).item()}
+
+
+def _draw_extreme_examples(rng: np.random.Generator) -> list[Example]:
+    examples = draw_reduction_examples(rng)
+    return [*examples, (examples[0][0], {"axis": (0, 2), "initial": 1.25})]
+
+
+def _extreme_grad(
+    g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool, initial: float | None = None
+) -> Expr:
     extremum = restore_axes(y, x, axis, keepdims)
     is_extremum = call_op("cast", call_op("equal", x, extremum), dtype=x.dtype)
-    return restore_axes(g, x, axis, keepdims) * is_extremum / call_op("sum", is_extremum, axis=axis, keepdims=True)
+    count = call_op("sum", is_extremum, axis=axis, keepdims=True)
+    count = count if initial is None else call_op("maximum", count, 1)  # it is 0 if the result is the initial value
+    return restore_axes(g, x, axis, keepdims) * is_extremum / count
+
+
+def _extreme_range(node: Expr, x: Interval) -> Interval:
+    initial = node.settings.get("initial")
+    return x if initial is None else x.union(Interval(initial, initial))
+
+
+_extreme = functools.partial(
+    _reduction,
+    infer=lambda x, axis, keepdims, initial=None: infer_reduced_type(x, axis, keepdims),
+    normalize=_normalize_extreme,
+    grad=_extreme_grad,
+    value_range=_extreme_range,
+    examples=_draw_extreme_examples,
+)
 
 
 @alias("amax")
-@_reduction(
-    name="max", tex=function_tex(r"\max"), text=method_text("max"), grad=_extreme_grad, value_range=elements_of(0)
-)
-def max_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
+@_extreme(name="max", tex=function_tex(r"\max", "initial"), text=method_text("max"))
+def max_(
+    xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False, initial: float | None = None
+) -> NamespaceArray:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
     Parameters
@@ -151,20 +185,22 @@ def max_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: boo
         Axes to reduce; all by default.
     keepdims : bool
         Whether reduced axes stay, with length 1.
+    initial : number, optional
+        Another element, such as the maximum of no elements. By default, data without elements raise `ShapeError`.
 
     Examples
     --------
     >>> pel.max(pel.matrix("x"), axis=1)
     x.max(axis=1)
     """
-    return xp.max(x, axis=axis, keepdims=keepdims)
+    return xp.max(x, axis=axis, keepdims=keepdims, initial=initial)
 
 
 @alias("amin")
-@_reduction(
-    name="min", tex=function_tex(r"\min"), text=method_text("min"), grad=_extreme_grad, value_range=elements_of(0)
-)
-def min_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False) -> NamespaceArray:
+@_extreme(name="min", tex=function_tex(r"\min", "initial"), text=method_text("min"))
+def min_(
+    xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: bool = False, initial: float | None = None
+) -> NamespaceArray:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
     Parameters
@@ -175,13 +211,15 @@ def min_(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = None, keepdims: boo
         Axes to reduce; all by default.
     keepdims : bool
         Whether reduced axes stay, with length 1.
+    initial : number, optional
+        Another element, such as the minimum of no elements. By default, data without elements raise `ShapeError`.
 
     Examples
     --------
     >>> pel.min(pel.matrix("x"), axis=1)
     x.min(axis=1)
     """
-    return xp.min(x, axis=axis, keepdims=keepdims)
+    return xp.min(x, axis=axis, keepdims=keepdims, initial=initial)
 
 
 def _exclusive_cumprod(x: Expr, axis: int) -> Expr:

@@ -45,6 +45,13 @@ def subtract_maximum(xp: ArrayNamespace, x: NamespaceArray, maximum: NamespaceAr
     return xp.where(x >= maximum, x - x, difference)  # of infinities, NaN as in NumPy
 
 
+def get_maximum(xp: ArrayNamespace, x: NamespaceArray, axis: Axes) -> NamespaceArray:
+    """Return the maximum along axes, which stay; of no elements, minus infinity."""
+    if 0 in x.shape:
+        return xp.max(x, axis=axis, keepdims=True, initial=-math.inf)
+    return xp.max(x, axis=axis, keepdims=True)
+
+
 def _draw_scores(rng: np.random.Generator) -> list[Example]:
     extreme = np.array([[1000.0, 0.0, 0.0], [-1000.0, 0.0, 1.0]])
     return [((rng.normal(size=(3, 4)),), {}), ((rng.normal(size=(3, 4)),), {"axis": 0}), ((extreme,), {})]
@@ -95,7 +102,7 @@ def softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Namespace
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    e = xp.exp(subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True)))
+    e = xp.exp(subtract_maximum(xp, x, get_maximum(xp, x, axis)))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
@@ -121,7 +128,7 @@ def log_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Names
     >>> pel.simplify(pel.log(pel.softmax(pel.matrix("z"))))
     log_softmax(z)
     """
-    shifted = subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True))
+    shifted = subtract_maximum(xp, x, get_maximum(xp, x, axis))
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -161,12 +168,12 @@ def log1m_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Nam
     >>> pel.simplify(pel.log(1 - pel.softmax(pel.matrix("z"))))
     log1m_softmax(z)
     """
-    maximum = xp.max(x, axis=axis, keepdims=True)
+    maximum = get_maximum(xp, x, axis)
     is_maximum = x >= maximum
     # Several equal maxima have p <= 1/2 each, so that 1 - p does not cancel. Only a unique one needs the other form.
     count = xp.sum(xp.where(is_maximum, xp.ones_like(x), xp.zeros_like(x)), axis=axis, keepdims=True)
     unique = is_maximum & (count == 1)
-    second = xp.max(xp.where(unique, x - 1e30, x), axis=axis, keepdims=True)
+    second = get_maximum(xp, xp.where(unique, x - 1e30, x), axis)
     others = xp.where(unique, xp.zeros_like(x), xp.exp(xp.where(unique, second, x) - second))
     log_others = xp.log(xp.sum(others, axis=axis, keepdims=True)) + (second - maximum)
     e = xp.exp(subtract_maximum(xp, x, maximum))
@@ -248,7 +255,7 @@ def sparse_crossentropy(xp: ArrayNamespace, labels: NamespaceArray, scores: Name
 def _sum_scaled_exponentials(
     xp: ArrayNamespace, x: NamespaceArray, weights: NamespaceArray | None, axis: Axes, keepdims: bool
 ) -> NamespaceArray:
-    maximum = xp.max(x, axis=axis, keepdims=True) if weights is None else get_largest_log_term(xp, x, weights, axis)
+    maximum = get_maximum(xp, x, axis) if weights is None else get_largest_log_term(xp, x, weights, axis)
     # An infinite maximum is the result itself; subtracting it would give inf - inf.
     maximum = xp.where(xp.abs(maximum) < np.inf, maximum, xp.zeros_like(maximum))
     terms = xp.exp(subtract_maximum(xp, x, maximum) if weights is None else x - maximum)
@@ -265,7 +272,7 @@ def get_largest_log_term(xp: ArrayNamespace, x: Any, weights: Any, axis: Axes) -
     logs = xp.log(xp.where(zero, xp.ones_like(weights), xp.abs(weights)))
     counted = xp.where(zero, xp.full_like(x, -np.inf), x)
     sizes = counted + xp.maximum(logs, -9 if x.dtype.itemsize == 2 else -80)
-    return xp.max(sizes, axis=axis, keepdims=True)
+    return get_maximum(xp, sizes, axis)
 
 
 @op(

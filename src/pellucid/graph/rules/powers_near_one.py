@@ -240,7 +240,7 @@ def prod_minus_one(x: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
 
 def _get_prod_minus_one(x: Expr, axis: tuple[int, ...], keepdims: bool) -> Expr:
     """Return the product of all 1 + x, minus 1, by logarithms if all x are small."""
-    size = stop_gradient(max_(absolute(x), axis=axis, keepdims=True))
+    size = stop_gradient(max_(absolute(x), axis=axis, keepdims=True, initial=0))
     logs = sum(log1p(where(size < 0.5, x, 0)), axis, keepdims)
     # The constant keeps this rule from matching the product again.
     factors = where(size < 0.5, 1, 1 + x)

@@ -122,16 +122,10 @@ def add_scaled(terms: list[Scaled], top: Any = None) -> Scaled:
     if top is None:
         sizes = [get_log_size(term) for term in terms]
         top = functools.reduce(maximum, sizes)
-        top = top if any(isinstance(size, float) for size in sizes) else limit_below(top)
     total: Any = None
     for mantissa, exponent in terms:
         total = combine(total, combine(mantissa, shift_exponent(exponent, top), multiply), add)
     return Scaled(total, stop_gradient(top))
-
-
-def limit_below(top: Any) -> Expr:
-    """Return the largest exponent, or a finite one if all terms are 0: infinities have no difference."""
-    return maximum(top, {2: -6e4}.get(top.dtype.itemsize, -1e30))
 
 
 def shift_exponent(exponent: Any, top: Any) -> Expr:
@@ -199,7 +193,7 @@ def reduce_scaled(e: Expr, terms: Scaled) -> Scaled:
     size = get_log_size(terms)
     if size.shape != x.shape:
         return Scaled(e, None)
-    top = limit_below(max_(size, axis=axis, keepdims=keepdims))
+    top = max_(size, axis=axis, keepdims=keepdims, initial=-math.inf)
     factors = shift_exponent(terms.exponent, restore_axes(top, x, axis, keepdims))
     reduce = sum if e.op is sum.op else mean
     total = reduce(combine(terms.mantissa, factors, multiply), axis=axis, keepdims=keepdims)

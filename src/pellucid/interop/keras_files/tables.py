@@ -104,6 +104,7 @@ NN_OPERATIONS = {"LogSoftmax", "Relu", "Sigmoid", "Silu", "Softmax", "Softplus",
 OPERATION_SETTINGS: dict[str, dict[str, str]] = {
     **{name: {} for name in [*ELEMENTWISE, "ConvertToTensor", "GetItem", "Matmul"]},
     **{name: {"axis": "axis", "keepdims": "keepdims"} for name in REDUCTIONS},
+    **{name: {"axis": "axis", "keepdims": "keepdims", "initial": "initial"} for name in ("Max", "Min")},
     **{name: {"axis": "axis"} for name in ("Softmax", "LogSoftmax", "Concatenate", "ExpandDims", "Squeeze", "Stack")},
     "Clip": {"x_min": "min", "x_max": "max"},
     "Reshape": {"newshape": "shape"},

@@ -64,7 +64,7 @@ def make_literal(value: Any) -> ast.expr:
         return ast.Constant(value.name)
     if isinstance(value, (Unknown, np.generic)):
         return ast.Constant(str(value) if isinstance(value, Unknown) else value.item())
-    return ast.Constant(value)
+    return make_number(value) if isinstance(value, float) else ast.Constant(value)
 
 
 def make_number(value: Any) -> ast.expr:

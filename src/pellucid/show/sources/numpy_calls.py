@@ -100,7 +100,7 @@ class CallSimplifier(ast.NodeTransformer):
 
     def is_default(self, function: str, word: ast.keyword) -> bool:
         if isinstance(word.value, ast.Constant):
-            return (word.arg, word.value.value) in (("keepdims", False), ("axis", None))
+            return (word.arg, word.value.value) in (("keepdims", False), ("axis", None), ("initial", None))
         if word.arg != "axis" or function not in REDUCTIONS or not isinstance(word.value, ast.Tuple):
             return False
         axes = [e.value for e in word.value.elts if isinstance(e, ast.Constant)]

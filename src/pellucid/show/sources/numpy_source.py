@@ -230,7 +230,7 @@ class NumpyWriter:
         tree = get_single_expression(op)
         if tree is None or any(isinstance(v, Subgraph) for v in node.settings.values()):
             return None
-        settings = {name: self.write_setting(value) for name, value in node.settings.items()}
+        settings = {name: self.write_setting(value) for name, value in {**op.defaults, **node.settings}.items()}
         given: dict[str, ast.expr] = {**settings, **bind_operands(op, operands)}
         uses = Counter(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
         if any(uses[name] > 1 and not isinstance(given[name], (ast.Name, ast.Constant)) for name in given):

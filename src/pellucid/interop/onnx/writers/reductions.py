@@ -17,7 +17,10 @@ def reduce(w: OnnxWriter, e: Expr, x: str) -> str:
     axes, x = e.settings["axis"], cast_to_result(w, e, x)
     if not axes:
         return w.node("Identity", x)
-    return w.node(REDUCTIONS[e.op.name], x, w.ints(axes), keepdims=int(e.settings["keepdims"]))
+    result = w.node(REDUCTIONS[e.op.name], x, w.ints(axes), keepdims=int(e.settings["keepdims"]))
+    if "initial" not in e.settings:
+        return result
+    return w.node(e.op.name.title(), result, w.constant(e.settings["initial"], e.dtype))
 
 
 @writes("any", "all")
