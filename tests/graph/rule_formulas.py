@@ -305,6 +305,7 @@ FORMULAS: dict[str, list[Formula]] = {
         signed(lambda x, y: pel.log(x**2 / pel.exp(y))),
         signed(lambda x, y: pel.log(pel.exp(y) / pel.abs(x))),
     ],
+    "log_of_probability_power": [signed(lambda x, y: pel.log(softmax(x).T ** y.T))],
     "log_of_slice": [signed(lambda x, y: pel.log(pel.sigmoid(x).T[1])), signed(lambda x, y: pel.log(softmax(x).T[1:]))],
     "log_of_product": [signed(lambda x, y: pel.log(pel.exp(x) * y)), signed(lambda x, y: pel.log(5 * pel.cosh(x)))],
     "log_of_power": [

@@ -111,6 +111,19 @@ class Operands:
         return value
 
 
+class InfiniteOperands(Operands):
+    """Operands of which some elements are infinite: the inverse or the logarithm of 0."""
+
+    def make_operand(self, value: Any) -> Expr:
+        value = np.asarray(value)
+        if value.dtype.kind != "f" or self.rng.random() < 0.4:
+            return super().make_operand(value)
+        infinite, sign = self.rng.random(value.shape) < 0.4, self.rng.choice([-1, 1])
+        if self.rng.random() < 0.5:
+            return 1 / self.make_input(np.where(infinite, 0 * np.sign(value), 1 / value))
+        return sign * pel.log(self.make_input(np.where(infinite, 0, np.exp(sign * value))))
+
+
 def find_operand_holes(pattern: Any) -> set[str]:
     """Return the names of the holes that match expressions, not settings."""
     if not isinstance(pattern, Pattern):
@@ -154,9 +167,10 @@ def compare_rewrites(e: Expr, values: dict[Expr, Array]) -> tuple[Counter[str], 
     for name, a, b in steps:
         x, y = (np.asarray(found[side], "complex" if side.dtype.kind == "c" else "float64") for side in (a, b))
         finite = np.isfinite(x)
-        scale = max((np.max(np.abs(np.asarray(found[i], "float64")), initial=0) for i in a.inputs), default=0)
+        operands = [np.abs(np.asarray(found[i], "float64")) for i in a.inputs]
+        scale = max((np.max(o[np.isfinite(o)], initial=0) for o in operands), default=0)
         fired[name] += bool(finite.any())
-        allowed = RELATIVE * np.abs(x) + ABSOLUTE * (scale if np.isfinite(scale) else 0)
+        allowed = RELATIVE * np.abs(x) + ABSOLUTE * scale
         if (a.shape, a.dtype) != (b.shape, b.dtype) or not np.all(np.abs(x - y)[finite] <= allowed[finite]):
             wrong.append(f"{name}: {a} = {x} became {b} = {y}")
     return fired, wrong

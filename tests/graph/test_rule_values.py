@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import itertools
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rule_formulas import FORMULAS
-from rule_instances import Operands, compare_rewrites, draw_instance
+from rule_instances import InfiniteOperands, Operands, compare_rewrites, draw_instance
 
 import pellucid as pel
 from pellucid.graph import rewrite_rule, rules
@@ -72,6 +73,80 @@ def test_a_rule_keeps_the_values_of_a_formula(name: str, k: int) -> None:
 @pytest.mark.parametrize(("name", "k"), CASES)
 def test_a_rule_keeps_the_values_of_many_formulas(name: str, k: int) -> None:
     check_rewrites(name, FORMULAS[name][k], MANY)
+
+
+NOT_AT_INFINITY = {
+    **dict.fromkeys(
+        [
+            *("box_cox", "box_cox_of_one_plus", "compound_of_quotient", "log_of_one_minus_compound"),
+            *(
+                "log_of_one_minus_power",
+                "power_of_one_minus",
+                *("power_of_one_minus_power_minus_one", "log_of_probability_power"),
+                "power_of_one_plus",
+            ),
+        ],
+        "infinite exponents",
+    ),
+    **dict.fromkeys(
+        ["normalized_positive_product", "softmax_of_all", "softmax_of_exp", "weighted_softmax_of_exp"],
+        "the softmax of infinity is NaN",
+    ),
+    **dict.fromkeys(["inverse_of_inverse", "inverse_times", "times_inverse"], "matrices with infinities"),
+    "exp_over_erfc": "rounding of the factor sqrt(1/2)",
+    "function_over_factor_of_argument": "arguments that are divided by 0",
+    "log_of_shifted_exp": "bounded by the largest number",
+    "over_own_exponential_sum": "the difference of equal infinities is 0 in exp_difference",
+}
+"""Rules that may replace a finite value by NaN where an operand is infinite, and why."""
+
+PARTS = 10
+
+
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
+@pytest.mark.parametrize("instances", [2, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("part", range(PARTS))
+def test_rules_keep_finite_values_of_infinite_operands(part: int, instances: int) -> None:
+    failed = []
+    for name in sorted(set(NAMES) - set(NOT_AT_INFINITY))[part::PARTS]:
+        builds = [lambda operands, rule=RULES[name]: draw_instance(rule, operands), *FORMULAS.get(name, ())]
+        for build, seed in itertools.product(builds, range(instances)):
+            operands = InfiniteOperands(np.random.default_rng([seed, *name.encode()]))
+            try:
+                e = build(operands)
+            except ShapeError:
+                continue
+            _, wrong = compare_rewrites(e, operands.values)
+            failed += [text for text in wrong if text.split(":")[0] not in {"simplify", *NOT_AT_INFINITY}]
+    assert not failed, "\n".join(failed)
+
+
+AT_INFINITY: dict[str, Callable[[Any, Any], Any]] = {
+    "shift of a sum of exponentials": lambda p, q: pel.exp(p) / (pel.exp(p) + 1 / q),
+    "difference of roots": lambda p, q: 1 / (pel.sqrt(1 + 3 / q) - 1),
+    "difference of cubes": lambda p, q: 1 / (p**3 - pel.log(q) ** 3),
+    "square that overflows": lambda p, q: 1 - 1 / (1 + (p * 1e200) ** 2),
+    "nested sums of exponentials": lambda p, q: p / (pel.exp(1 / q) * (pel.exp(2 / q) - pel.exp(p)) + 1000),
+    "equal sigmoids": lambda p, q: pel.sigmoid(p / q) - pel.sigmoid(1 / q),
+    "product with a logarithm": lambda p, q: pel.xlogy((p - 2) * (p - 0.5), pel.sigmoid(pel.log(q))),
+    "power of a vanishing probability": lambda p, q: pel.log(
+        pel.softmax(pel.stack([p, pel.log(q)]), axis=0)[1] ** ((p - 2) * (p - 0.5))
+    ),
+    "root of 0": lambda p, q: pel.sqrt(pel.abs(q) ** 2 + q) - pel.abs(q),
+}
+
+
+@pytest.mark.parametrize("mode", ["numpy", "xla", "native"])
+def test_values_at_infinite_intermediate_results(mode: Any) -> None:
+    p, q = pel.vector("p", dtype="float64"), pel.vector("q", dtype="float64")
+    f, unchanged = (
+        pel.function([p, q], [form(p, q) for form in AT_INFINITY.values()], mode=mode, rewrite=rewrite)
+        for rewrite in (True, False)
+    )
+    with np.errstate(all="ignore"):
+        for name, found, wanted in zip(AT_INFINITY, f([2, 0.5], [0, 0]), unchanged([2, 0.5], [0, 0]), strict=True):
+            assert np.isfinite(wanted).all(), name
+            np.testing.assert_allclose(found, wanted, err_msg=name)
 
 
 FOLDER = str(Path(rules.__file__).parent)

@@ -159,9 +159,10 @@ def compute_node(xp: Any, node: Expr, operands: list[Any], context: LoweringCont
             "A + 1e-6 * pel.eye(n)"
         ).with_operands([node]) from error
     except (ValueError, TypeError, IndexError) as error:
-        raise ShapeError(explain_shape_error(node, operands) or f"{brief(node)}: {error}").with_operands(
-            [node, *node.inputs]
-        ) from error
+        if (value := make_empty_result(xp, node, operands)) is None:
+            raise ShapeError(explain_shape_error(node, operands) or f"{brief(node)}: {error}").with_operands(
+                [node, *node.inputs]
+            ) from error
     if len(node.types) > 1 or op is OUTPUT:
         return value
     if xp is NUMPY:
@@ -234,6 +235,13 @@ def explain_unequal_sizes(node: Expr, axis: int, a: Expr, a_size: int, b: Expr, 
         f"{brief(node)}: dimension {-axis} is {sizes[0]} in {names[0]} and {sizes[1]} in {names[1]}, and must be "
         f"equal{fix}"
     )
+
+
+def make_empty_result(xp: Any, node: Expr, operands: list[Any]) -> Any:
+    """Return the result of a composite op of one operand, such as a softmax, if it has no elements; otherwise None."""
+    shape = np.shape(operands[0])
+    same = node.op is not None and node.op.composite and len(operands) == 1 and node.shape == node.inputs[0].shape
+    return xp.zeros(shape, node.dtype) if same and 0 in shape else None
 
 
 def explain_shape_error(node: Expr, operands: list[Any]) -> str:

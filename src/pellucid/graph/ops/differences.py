@@ -70,7 +70,8 @@ def sigmoid_difference(xp: ArrayNamespace, x: NamespaceArray, y: NamespaceArray)
     np.float32(1.3029e-09)
     """
     larger, smaller = xp.maximum(x, y), xp.minimum(x, y)
-    size = _sigmoid(xp, larger) * _sigmoid(xp, -smaller) * -xp.expm1(smaller - larger)
+    difference = xp.where(smaller < larger, smaller - larger, xp.zeros_like(larger))  # also of equal infinities
+    size = _sigmoid(xp, larger) * _sigmoid(xp, -smaller) * -xp.expm1(difference)
     return xp.where(x > y, size, -size)
 
 

@@ -78,7 +78,8 @@ _softmax_op = functools.partial(
 def softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> NamespaceArray:
     r"""Softmax along an axis, :math:`\operatorname{softmax}(x)_i = e^{x_i} / \sum_j e^{x_j}`.
 
-    The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow.
+    The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow. If an
+    element is infinite, all are NaN, as in Keras and JAX; elements of minus infinity have the probability 0.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Namespace
     ----------
     C. M. Bishop, Pattern Recognition and Machine Learning, Springer 2006, section 4.3.4.
     """
-    e = xp.exp(subtract_maximum(xp, x, get_maximum(xp, x, axis)))
+    e = xp.exp(subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True)))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
@@ -128,7 +129,7 @@ def log_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Names
     >>> pel.simplify(pel.log(pel.softmax(pel.matrix("z"))))
     log_softmax(z)
     """
-    shifted = subtract_maximum(xp, x, get_maximum(xp, x, axis))
+    shifted = subtract_maximum(xp, x, xp.max(x, axis=axis, keepdims=True))
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -168,12 +169,12 @@ def log1m_softmax(xp: ArrayNamespace, x: NamespaceArray, axis: Axes = -1) -> Nam
     >>> pel.simplify(pel.log(1 - pel.softmax(pel.matrix("z"))))
     log1m_softmax(z)
     """
-    maximum = get_maximum(xp, x, axis)
+    maximum = xp.max(x, axis=axis, keepdims=True)
     is_maximum = x >= maximum
     # Several equal maxima have p <= 1/2 each, so that 1 - p does not cancel. Only a unique one needs the other form.
     count = xp.sum(xp.where(is_maximum, xp.ones_like(x), xp.zeros_like(x)), axis=axis, keepdims=True)
     unique = is_maximum & (count == 1)
-    second = get_maximum(xp, xp.where(unique, x - 1e30, x), axis)
+    second = xp.max(xp.where(unique, x - 1e30, x), axis=axis, keepdims=True)
     others = xp.where(unique, xp.zeros_like(x), xp.exp(xp.where(unique, second, x) - second))
     log_others = xp.log(xp.sum(others, axis=axis, keepdims=True)) + (second - maximum)
     e = xp.exp(subtract_maximum(xp, x, maximum))

@@ -37,7 +37,14 @@ from pellucid.graph.rules.polynomials import (
     subtract_exactly,
     write_factors,
 )
-from pellucid.graph.rules.predicates import PROBABILITIES, as_number, is_nonnegative, negate
+from pellucid.graph.rules.predicates import (
+    PROBABILITIES,
+    as_number,
+    is_finite,
+    is_nonnegative,
+    limit_at_infinity,
+    negate,
+)
 
 PRODUCTS = {f.op for f in (multiply, square, power, true_divide, fraction_of_sum)}
 """Nonlinear ops that polynomials are made of."""
@@ -84,7 +91,7 @@ def reciprocal_root_minus_number(x: Expr, a: Number) -> RulePair:
         if as_number(a) != 1:
             return None
         found = subtract_exactly(x, 1.0, [1 + sqrt(x), sqrt(x)])
-        return None if found is None else negate(found)
+        return None if found is None else limit_at_infinity(x, -1, negate(found))
 
     return 1 / sqrt(x) - a, divide_by_sum
 
@@ -108,10 +115,11 @@ def subtract_from_root(root: Expr, x: Expr, is_sum: bool = False) -> Expr | floa
     number, factors, divisors = found
     if is_sum and not factors and not divisors:
         return None  # `arcsinh` and `arccosh` contain such a sum
-    if is_nonnegative(x):
-        return join_factors(number, factors, [root + x, *divisors])
     cancels, total = x > 0, root + absolute(x)
-    return where(cancels, join_factors(number, factors, [where(cancels, total, 1), *divisors]), total)
+    result = where(cancels, join_factors(number, factors, [where(cancels, total, 1), *divisors]), total)
+    for part in dict.fromkeys((*factors, *(1 / d for d in divisors))):
+        result = limit_at_infinity(part, root, result)
+    return result
 
 
 @rule("stabilize", examples=_make_square)
@@ -182,7 +190,7 @@ def difference_of_similar_powers(x: Expr, y: Expr, p: Number) -> RulePair:
 
 def subtract_cubes(x: Expr, y: Expr) -> Expr:
     difference = subtract_linear(x, y)
-    return difference * (x * (x + y) + square(y))
+    return difference * (square(x + y) + square(x) + square(y)) / 2  # terms of one sign, which may be infinite
 
 
 def subtract_linear(x: Expr, y: Expr) -> Expr:
@@ -295,6 +303,8 @@ def cancel_terms(combine: Any, x: Expr, y: Expr) -> Expr | float | None:
     except TooLargeError:
         return None
     if not total.numerator or not (expansion.cancelled or len(total.numerator) == 3):
+        return None
+    if not all(map(is_finite, expansion.order)):  # infinite terms do not cancel
         return None
     found = write_factors(total)
     if found is None or (len(total.numerator) == 3 and not expansion.cancelled and len(set(found[1])) == len(found[1])):

@@ -24,7 +24,7 @@ from pellucid.graph.rules.example_operands import (
     draw_positive,
     draw_two,
 )
-from pellucid.graph.rules.predicates import as_number, is_positive
+from pellucid.graph.rules.predicates import as_number, is_positive, limit_at_infinity
 
 
 def _draw_three_and_positive(rng: np.random.Generator) -> tuple[object, ...]:
@@ -62,27 +62,27 @@ def difference_of_roots_around(a: Number, b: Number, x: Expr) -> RulePair:
 
 @rule("stabilize", examples=draw_fraction)
 def root_minus_one(x: Expr) -> RulePair:
-    return sqrt(1 + x) - 1, x / (1 + sqrt(1 + x))
+    return sqrt(1 + x) - 1, lambda x: limit_at_infinity(x, x, x / (1 + sqrt(1 + x)))
 
 
 @rule("stabilize", examples=draw_fraction)
 def one_minus_root(x: Expr) -> RulePair:
-    return 1 - sqrt(1 - x), x / (1 + sqrt(1 - x))
+    return 1 - sqrt(1 - x), lambda x: limit_at_infinity(x, x, x / (1 + sqrt(1 - x)))
 
 
 @rule("stabilize", examples=draw_fraction)
 def one_minus_root_above(x: Expr) -> RulePair:
-    return 1 - sqrt(1 + x), -(x / (1 + sqrt(1 + x)))
+    return 1 - sqrt(1 + x), lambda x: limit_at_infinity(x, -x, -(x / (1 + sqrt(1 + x))))
 
 
 @rule("stabilize", examples=draw_fraction)
 def reciprocal_root_minus_one(x: Expr) -> RulePair:
-    return 1 / sqrt(1 + x) - 1, -(x / ((1 + x) + sqrt(1 + x)))
+    return 1 / sqrt(1 + x) - 1, lambda x: limit_at_infinity(x, -1, -(x / ((1 + x) + sqrt(1 + x))))
 
 
 @rule("stabilize", examples=draw_one)
 def hypot_minus_one(x: Expr) -> RulePair:
-    return hypot(x, 1) - 1, x * (x / (1 + hypot(x, 1)))
+    return hypot(x, 1) - 1, lambda x: limit_at_infinity(x, absolute(x), x * (x / (1 + hypot(x, 1))))
 
 
 @rule("stabilize", examples=draw_one)
@@ -105,27 +105,27 @@ def x_minus_root(x: Expr) -> RulePair:
 
 @rule("stabilize", examples=draw_fraction)
 def reciprocal_minus_one(x: Expr) -> RulePair:
-    return 1 / (1 + x) - 1, -(x / (1 + x))
+    return 1 / (1 + x) - 1, lambda x: limit_at_infinity(x, -1, -(x / (1 + x)))
 
 
 @rule("stabilize", examples=draw_fraction)
 def one_minus_reciprocal(x: Expr) -> RulePair:
-    return 1 - 1 / (1 + x), x / (1 + x)
+    return 1 - 1 / (1 + x), lambda x: limit_at_infinity(x, 1, x / (1 + x))
 
 
 @rule("stabilize", examples=draw_fraction)
 def reciprocal_of_one_minus_minus_one(x: Expr) -> RulePair:
-    return 1 / (1 - x) - 1, x / (1 - x)
+    return 1 / (1 - x) - 1, lambda x: limit_at_infinity(x, -1, x / (1 - x))
 
 
 @rule("stabilize", examples=draw_fraction)
 def one_minus_reciprocal_of_one_minus(x: Expr) -> RulePair:
-    return 1 - 1 / (1 - x), -(x / (1 - x))
+    return 1 - 1 / (1 - x), lambda x: limit_at_infinity(x, 1, -(x / (1 - x)))
 
 
 @rule("stabilize", examples=draw_fraction)
 def reciprocals_around_one(x: Expr) -> RulePair:
-    return 1 / (1 + x) - 1 / (1 - x), -2 * x / (1 + x) / (1 - x)
+    return 1 / (1 + x) - 1 / (1 - x), lambda x: limit_at_infinity(x, 0, -2 * x / (1 + x) / (1 - x))
 
 
 @rule("stabilize", examples=_draw_three_and_positive)
@@ -153,7 +153,7 @@ def one_minus_fraction(a: Number, x: Expr) -> RulePair:
 
 @rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
 def ratio_of_growth_minus_one(x: Expr, y: Expr) -> RulePair:
-    return (1 + x) / (1 + y) - 1, (x - y) / (1 + y)
+    return (1 + x) / (1 + y) - 1, lambda x, y: limit_at_infinity(y, -1, (x - y) / (1 + y))
 
 
 def get_logarithmic_mean(x: Expr, y: Expr) -> Expr | None:

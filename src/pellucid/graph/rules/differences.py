@@ -24,7 +24,7 @@ from pellucid.graph.rules.algebraic_differences import list_quotient_factors
 from pellucid.graph.rules.angles import is_quarter_turn
 from pellucid.graph.rules.example_operands import draw_normal, draw_one, draw_positive, draw_two, make_input
 from pellucid.graph.rules.polynomials import join_factors
-from pellucid.graph.rules.predicates import are_opposite, as_number, is_nonpositive, negate
+from pellucid.graph.rules.predicates import are_opposite, as_number, is_nonpositive, limit_at_infinity, negate
 from pellucid.graph.rules.scaled_exponentials import list_factors
 
 
@@ -64,7 +64,7 @@ def one_plus_expm1(x: Expr) -> RulePair:
 
 @rule("stabilize", examples=_draw_ordered)
 def log_of_exp_difference(x: Expr, y: Expr) -> RulePair:
-    return log(exp_difference(x, y)), x + log1mexp(y - x)
+    return log(exp_difference(x, y)), lambda x, y: limit_at_infinity(x, x, x + log1mexp(y - x))
 
 
 @rule(

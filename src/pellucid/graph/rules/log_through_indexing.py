@@ -27,7 +27,7 @@ from pellucid.graph.ops.special import xlog1py
 from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.example_operands import make_input
-from pellucid.graph.rules.predicates import is_probability
+from pellucid.graph.rules.predicates import is_probability, multiply_log
 
 
 def _make_softmax() -> Expr:
@@ -145,7 +145,7 @@ def log_of_min(p: Expr, axis: tuple[int, ...], keepdims: bool) -> RulePair:
 @rule("stabilize", examples=lambda rng: (_make_softmax(), rng.uniform(0, 1, (3, 4))))
 def log_of_probability_power(p: Expr, t: Expr) -> RulePair:
     """The exponent is often a label."""
-    return log(power(p, t)), lambda p, t: t * log(p) if is_probability(p) else None
+    return log(power(p, t)), lambda p, t: multiply_log(t, p) if is_probability(p) else None
 
 
 @rule("stabilize", examples=lambda rng: (_make_softmax(),))

@@ -43,7 +43,14 @@ from pellucid.graph.rules.example_operands import (
     make_input,
     make_opposites,
 )
-from pellucid.graph.rules.predicates import are_opposite, as_number, has_stable_log, is_nonnegative, is_positive
+from pellucid.graph.rules.predicates import (
+    are_opposite,
+    as_number,
+    has_stable_log,
+    is_nonnegative,
+    is_positive,
+    multiply_log,
+)
 from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
 
 if TYPE_CHECKING:
@@ -298,7 +305,7 @@ def times_difference_of_logs(x: Expr, y: Expr) -> RulePair:
 
 @rule("stabilize", examples=lambda rng: (draw_normal(rng), sigmoid(Input("z", (3, 4), "float64"))))
 def xlogy_of_positive(x: Expr, y: Expr) -> RulePair:
-    return xlogy(x, y), lambda x, y: x * log(y) if y.op in (exp.op, sigmoid.op, softmax.op) else None
+    return xlogy(x, y), lambda x, y: multiply_log(x, y) if y.op in (exp.op, sigmoid.op, softmax.op) else None
 
 
 @rule("stabilize", when="0 where x = 1", examples=draw_fraction)

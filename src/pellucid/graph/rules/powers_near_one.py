@@ -20,7 +20,7 @@ from pellucid.graph.ops.where import where
 from pellucid.graph.pattern import Number
 from pellucid.graph.rewrite_rule import RulePair, is_scalar_constant, rule
 from pellucid.graph.rules.example_operands import draw_fraction, draw_normal, draw_positive, make_input
-from pellucid.graph.rules.predicates import as_number, is_probability
+from pellucid.graph.rules.predicates import as_number, is_probability, limit_at_infinity
 from pellucid.graph.rules.scaled_exponentials import list_factors, multiply_all
 
 
@@ -214,12 +214,12 @@ def compound_of_quotient(x: Expr, n: Expr) -> RulePair:
 
 @rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
 def one_minus_product(x: Expr, y: Expr) -> RulePair:
-    return 1 - x * (1 - y), (1 - x) + x * y
+    return 1 - x * (1 - y), lambda x, y: limit_at_infinity(x, -x * (1 - y), (1 - x) + x * y)
 
 
 @rule("stabilize", examples=lambda rng: (*draw_fraction(rng), *draw_fraction(rng)))
 def product_minus_one(x: Expr, y: Expr) -> RulePair:
-    return x * (1 + y) - 1, (x - 1) + x * y
+    return x * (1 + y) - 1, lambda x, y: limit_at_infinity(x, x * (1 + y), (x - 1) + x * y)
 
 
 def _make_fractions(rng: np.random.Generator) -> tuple[object, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.graph.expr import Constant, Expr
+from pellucid.graph.expr import Constant, Expr, Operand
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import (
     absolute,
     add,
+    cast,
     maximum,
+    minimum,
     multiply,
     negative,
     power,
@@ -18,16 +20,20 @@ from pellucid.graph.ops.elementwise import (
     subtract,
     true_divide,
 )
-from pellucid.graph.ops.exponentials import exp, shifted_exp
-from pellucid.graph.ops.hyperbolic import cosh, sech, tanh_slope
+from pellucid.graph.ops.exponentials import exp, log, shifted_exp
+from pellucid.graph.ops.gradient_transforms import stop_gradient
+from pellucid.graph.ops.hyperbolic import cosh, sech, tanh, tanh_slope
 from pellucid.graph.ops.indexing import gather, slice_, take_along_axis
+from pellucid.graph.ops.logic import equal, isinf
 from pellucid.graph.ops.norms import vector_norm
 from pellucid.graph.ops.permute import transpose
 from pellucid.graph.ops.ranges import arange_like
 from pellucid.graph.ops.reductions import mean, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.softmax import softmax
-from pellucid.graph.ops.special import erfc
+from pellucid.graph.ops.special import erf, erfc
+from pellucid.graph.ops.trigonometry import arctan, cos, sin
+from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import is_scalar_constant
 
 NONNEGATIVE = {
@@ -55,6 +61,17 @@ PROBABILITIES = {sigmoid.op, softmax.op}
 
 REARRANGING = {f.op for f in (expand_dims, squeeze, transpose, reshape, slice_, gather, take_along_axis)}
 """Ops whose result consists of elements of their first operand."""
+
+
+FINITE = {
+    f.op for f in (absolute, add, cast, maximum, mean, minimum, negative, sqrt, stop_gradient, subtract, sum, where)
+}
+FINITE |= REARRANGING | {softplus.op}
+"""Ops whose results are finite if their operands are, but for sums near the largest number."""
+
+BOUNDED = {f.op for f in (arctan, cos, erf, erfc, sech, sigmoid, sin, softmax, tanh)}
+
+MAX_VISITS = 24
 
 
 def as_number(e: Expr) -> float:
@@ -108,6 +125,41 @@ def has_stable_log(e: Expr) -> bool:
         return True
     terms = e.inputs if e.op in (add.op, sum.op, mean.op) else ()
     return any(t.op is exp.op or (t.op is multiply.op and t.inputs[1].op is exp.op) for t in terms)
+
+
+def is_finite(e: Expr) -> bool:
+    """Return whether an expression of finite inputs cannot be infinite."""
+    stack = [e]
+    for _ in range(MAX_VISITS):
+        if not stack:
+            return True
+        node = stack.pop()
+        if node.op is true_divide.op:
+            is_multiple = is_scalar_constant(node.inputs[1])
+        else:
+            is_multiple = node.op is multiply.op and is_scalar_constant(node.inputs[0])
+        if node.op in FINITE or is_multiple:
+            stack += node.inputs
+        elif isinstance(node, Constant):
+            if not np.all(np.isfinite(node.value)):
+                return False
+        elif node.op is not None and node.op not in BOUNDED and node.dtype.kind == "f":
+            return False
+    return False
+
+
+def limit_at_infinity(x: Expr, limit: Operand, e: Expr) -> Expr:
+    """Return an expression that is replaced by its limit where ``x``, if it may be infinite, is."""
+    return e if is_finite(x) else where(isinf(x), limit, e)
+
+
+def multiply_log(t: Expr, p: Expr) -> Expr:
+    """Return ``t * log(p)`` for elements of a positive function, which is 0 where ``t`` is, even if ``p`` vanishes."""
+    e = p
+    while e.op in REARRANGING:
+        e = e.inputs[0]
+    product: Expr = t * log(p)
+    return product if is_finite(e.inputs[0]) else where(equal(t, 0), 0, product)
 
 
 def negate(e: Expr) -> Expr:

@@ -10,6 +10,7 @@ from pellucid.graph.ops.trigonometry import cos, sin, tan
 from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import RulePair, rule
 from pellucid.graph.rules.example_operands import draw_fraction
+from pellucid.graph.rules.predicates import limit_at_infinity
 
 
 @rule("stabilize", examples=draw_fraction)
@@ -107,7 +108,7 @@ def difference_from_argument_of_tanh(x: Expr) -> RulePair:
 
 @rule("stabilize", examples=draw_fraction)
 def hyperbolic_cotangent_minus_reciprocal(x: Expr) -> RulePair:
-    return 1 / tanh(x) - 1 / x, x_minus_tanh(x) / x / tanh(x)
+    return 1 / tanh(x) - 1 / x, lambda x: limit_at_infinity(x, tanh(x), x_minus_tanh(x) / x / tanh(x))
 
 
 @rule("stabilize", when="-1 where x = 0", examples=draw_fraction)

@@ -38,7 +38,7 @@ from pellucid.graph.ops.reductions import max_, mean, restore_axes, sum
 from pellucid.graph.ops.reshape import expand_dims, reshape, squeeze
 from pellucid.graph.ops.where import where
 from pellucid.graph.rewrite_rule import is_scalar_constant
-from pellucid.graph.rules.predicates import PROBABILITIES, as_number, is_nonpositive, negate
+from pellucid.graph.rules.predicates import PROBABILITIES, as_number, is_nonpositive, limit_at_infinity, negate
 from pellucid.graph.traversal import rebuild
 
 MAX_VISITS = 24
@@ -76,7 +76,8 @@ def split_scale(e: Expr, visited: list[Expr] | None = None) -> Scaled:
         return Scaled(None, log(e))
     if op is exp_difference.op:
         top = stop_gradient(maximum(*inputs))
-        return Scaled(exp_difference(inputs[0] - top, inputs[1] - top), top)
+        shift = limit_at_infinity(top, 0, top)
+        return Scaled(exp_difference(inputs[0] - shift, inputs[1] - shift), top)
     if len(visited) > MAX_VISITS or op not in SCALED_OPS:
         return Scaled(e, None)
     if op in (add.op, subtract.op):
