@@ -175,7 +175,7 @@ def test_unsupported_exports_are_refused(tmp_path):
         lambda x, n: x.reshape(n * 2, -1) * 1.0,
         lambda x, n: pel.eye(n) @ x,
         lambda x, n: pel.repeat(x, n % 3 + 1, axis=0) * 1.0,
-        lambda x, n: x + pel.zeros(n.maximum(3).minimum(1)),
+        lambda x, n: x * pel.ones(n.maximum(3).minimum(4)).sum(),
     ],
 )
 def test_computed_sizes(build):

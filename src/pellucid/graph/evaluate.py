@@ -175,9 +175,10 @@ def check_result(node: Expr, operands: list[Any], value: Any) -> None:
     if node.op is not None and node.op.name in ("broadcast_to", "broadcast_like"):
         check_equal_sizes(node, [node.inputs[0], node], [operands[0], value])
     if value.dtype != node.dtype or not is_compatible_shape(value.shape, bind_named_dims(node, value)):
+        reason = "an axis has no elements" if 0 in value.shape else "an unknown size is incompatible"
         raise ShapeError(
             f"{brief(node)} should be {node.type} and is {value.dtype} {format_shape(value.shape)}: "
-            "an unknown size is incompatible, or the op violates its own rule"
+            f"{reason}, or the op violates its own rule"
         ).with_operands([node, *node.inputs])
 
 

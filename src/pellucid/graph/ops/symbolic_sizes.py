@@ -210,15 +210,17 @@ def compute_atom(atom: Atom, axes: Mapping[str, Axis]) -> Expr:
     return call_op(COMPUTE[atom.name], compute_formula(atom.left, axes), compute_formula(atom.right, axes))
 
 
-def make_template(shape: Sequence[Dim], *expressions: Expr, bounds: Sequence[Dim | None] = ()) -> Expr:
+def make_template(
+    shape: Sequence[Dim], *expressions: Expr, bounds: Sequence[Dim | None] = (), length: Dim | None = None
+) -> Expr:
     """Return an expression of a given shape, whose elements are not used.
 
-    Names are sizes of the given expressions, or of those that they were taken from. The bounds of the slice that it is
-    made for are only printed.
+    Names are sizes of the given expressions, or of those that they were taken from. If the shape is that of a slice,
+    its bounds and the length of the sliced axis are given.
 
     Raises UseError for a size that is not that of an expression.
     """
-    axes = find_axes([*shape, *(d for d in bounds if d is not None)], *expressions)
+    axes = find_axes([*shape, *(d for d in (*bounds, length) if d is not None)], *expressions)
     numbers = {name: number_size(k, axis) for k, (name, (_, axis)) in enumerate(axes.items())}
     formulas = {name: cast(SizeFormula, parse_formula(number)) for name, number in numbers.items()}
 
@@ -231,6 +233,7 @@ def make_template(shape: Sequence[Dim], *expressions: Expr, bounds: Sequence[Dim
         shape=tuple(map(rename, shape)),
         axes=tuple(a for _, a in axes.values()),
         bounds=tuple("" if d is None else rename(d) for d in bounds),
+        length="" if length is None else rename(length),
     )
 
 
@@ -239,7 +242,7 @@ def number_size(k: int, axis: int | str) -> str:
     return f"d{k}" if isinstance(axis, int) else f"{VALUE_PREFIX}{k}"
 
 
-def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int | str], bounds: Sequence[int | str] = ()) -> Type:
+def infer_template(*sources: Expr, shape: Shape, axes: Sequence[int | str], **slicing: object) -> Type:
     """Return the type of an array whose shape is computed from the sizes of axes, and from values."""
     given = {
         number_size(k, axis): get_source_size(e, axis) for k, (e, axis) in enumerate(zip(sources, axes, strict=True))
@@ -353,10 +356,11 @@ def get_template_shape(operand: PrintedOperand) -> str | None:
     text=template_text,
     tex=template_tex,
     infer=infer_template,
-    normalize=lambda *sources, shape, axes, bounds=(): {
+    normalize=lambda *sources, shape, axes, bounds=(), length="": {
         "shape": tuple(shape),
         "axes": tuple(axes),
         "bounds": tuple(bounds),
+        "length": length,
     },
     differentiable=False,
     examples=lambda rng: [((np.zeros((6, 4)),), {"shape": ("d0//2", 3), "axes": (0,)})],
@@ -370,6 +374,7 @@ def shape_template(
     shape: Sequence[int | str] = (),
     axes: Sequence[int | str] = (),
     bounds: Sequence[int | str] = (),
+    length: int | str = "",
 ) -> NamespaceArray:
     r"""Array of booleans whose shape is computed from the lengths of axes of other arrays, and whose elements are 0.
 
@@ -382,7 +387,9 @@ def shape_template(
     axes : tuple of int and str
         The axis of each array; a name if the value of a scalar is the size.
     bounds : tuple of int and str
-        Start, stop and step of the slice that is taken with the array, for printing; empty for one that is left out.
+        Start, stop and step of the slice that is taken with the array; empty for one that is left out.
+    length : int or str
+        Length of the sliced axis; empty for a shape that is not that of a slice.
 
     Examples
     --------
@@ -390,16 +397,28 @@ def shape_template(
     >>> pel.zeros((x.shape[0] // 2, 2)).shape
     ('n//2', 2)
     """
-    return xp.zeros(get_runtime_sizes(sources, shape, axes), dtype=bool)
+    return xp.zeros(get_runtime_shape(sources, shape, axes, bounds, length), dtype=bool)
 
 
-def get_runtime_sizes(sources: Sequence[Any], shape: Sequence[int | str], axes: Sequence[int | str]) -> tuple[int, ...]:
+def get_runtime_shape(
+    sources: Sequence[Any],
+    shape: Sequence[int | str],
+    axes: Sequence[int | str],
+    bounds: Sequence[int | str] = (),
+    length: int | str = "",
+) -> tuple[int, ...]:
     """Return a computed shape as integers; raises ShapeError if one is negative."""
     values = {
         number_size(k, axis): int(x.shape[axis]) if isinstance(axis, int) else get_runtime_value(x, axis)
         for k, (x, axis) in enumerate(zip(sources, axes, strict=True))
     }
-    sizes = tuple(d if isinstance(d, int) else cast(SizeFormula, parse_formula(d)).evaluate(values) for d in shape)
+
+    def evaluate(dim: int | str) -> int:
+        return dim if isinstance(dim, int) else cast(SizeFormula, parse_formula(dim)).evaluate(values)
+
+    if length != "" and evaluate(length) == 0:
+        return (0,)  # the formula of the size of a slice holds for sizes of 1 or more
+    sizes = tuple(map(evaluate, shape))
     for dim, size in zip(shape, sizes, strict=True):
         if size < 0:
             known = ", ".join(f"{name} = {value}" for name, value in values.items())
@@ -421,8 +440,9 @@ def get_runtime_value(x: Any, name: str) -> int:
 def take_slice(x: Expr, axis: int, start: Dim | None, stop: Dim | None, step: int | None) -> Expr:
     """Return a slice along one axis, whose bounds are sizes."""
     step = 1 if step is None else step
-    first, last = normalize_slice(x.shape[axis], start, stop, step)
+    size = x.shape[axis]
+    first, last = normalize_slice(size, start, stop, step)
     bounds = start, stop, None if step == 1 else step
-    numbers = call_op("arange_like", make_template((count_steps(first, last, step),), x, bounds=bounds))
+    numbers = call_op("arange_like", make_template((count_steps(first, last, step),), x, bounds=bounds, length=size))
     numbers = numbers if step == 1 else numbers * step
     return call_op("take", x, numbers if first == 0 else numbers + as_expr(first, "int64"), axis=axis)

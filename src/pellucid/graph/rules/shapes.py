@@ -174,7 +174,8 @@ def broadcast_like_operand(x: Expr, y: Expr) -> RulePair:
 
 @rule("shapes", examples=lambda rng: (rng.uniform(1, 2, (4,)), rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (2, 3, 4))))
 def broadcast_broadcast(x: Expr, y: Expr, z: Expr) -> RulePair:
-    return broadcast_like(broadcast_like(x, y), z), broadcast_like(x, z)
+    wide = broadcast_like(broadcast_like(x, y), z)
+    return wide, lambda x, y, z: broadcast_like(x, z) if is_redundant_broadcast(x, y, z) else None
 
 
 def _draw_scalar_and_matrix(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -222,12 +223,27 @@ def divide_broadcast_number(x: Expr, y: Expr, c: Expr) -> RulePair:
     return wide, lambda x, y, c: broadcast_like(x / c, y) if x.ndim == c.ndim == 0 else None
 
 
+def is_redundant_broadcast(x: Expr, y: Expr, *others: Expr) -> bool:
+    """Tell whether an elementwise op of ``broadcast_like(x, y)`` has the same shape and checks for ``x``."""
+    for axis in range(1, y.ndim + 1):
+        size, found = y.shape[-axis], [e.shape[-axis] for e in (x, *others) if e.ndim >= axis]
+        if size not in (1, *found) or (x.ndim >= axis and found[0] not in (1, size)):
+            return False
+    return True
+
+
 def _add_broadcast_rule(op: Any, name: str, swapped: bool = False) -> None:
     """Register the rule that drops a broadcast before an elementwise op: ``broadcast_like(x, y) * z`` is ``x * z``."""
 
-    def drop_broadcast(x: Expr, y: Expr, z: Expr) -> tuple[Any, Any]:
+    def drop_broadcast(x: Expr, y: Expr, z: Expr) -> RulePair:
+        def drop(x: Expr, y: Expr, z: Expr) -> Expr | None:
+            if not is_redundant_broadcast(x, y, z):
+                return None
+            found: Expr = op(z, x) if swapped else op(x, z)
+            return found
+
         wide = broadcast_like(x, y)
-        return (op(z, wide), op(z, x)) if swapped else (op(wide, z), op(x, z))
+        return op(z, wide) if swapped else op(wide, z), drop
 
     drop_broadcast.__name__ = name
     rule("shapes", examples=lambda rng: (*_draw_scalar_and_matrix(rng), rng.uniform(1, 2, (3, 4))))(drop_broadcast)
@@ -246,7 +262,8 @@ _add_broadcast_rule(true_divide, "divide_by_broadcast", swapped=True)
     examples=lambda rng: (rng.normal(size=(3, 4)) > 0, np.array(1.5), draw_tensor(rng)[0], draw_tensor(rng)[0]),
 )
 def where_broadcast(c: Expr, x: Expr, y: Expr, z: Expr) -> RulePair:
-    return where(c, broadcast_like(x, y), z), where(c, x, z)
+    wide = where(c, broadcast_like(x, y), z)
+    return wide, lambda c, x, y, z: where(c, x, z) if is_redundant_broadcast(x, y, c, z) else None
 
 
 @rule("shapes", examples=lambda rng: (draw_tensor(rng), (1,), np.dtype("float32")))
