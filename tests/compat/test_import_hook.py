@@ -143,6 +143,17 @@ def test_six_has_a_stand_in_where_it_is_not_installed() -> None:
         assert callable(urlretrieve)
 
 
+def test_theano_has_what_python_2_lacked() -> None:
+    with use_old_libraries():
+        import theano
+        from theano.compat.python2x import OrderedDict
+        from theano.compat.six.moves import cPickle, xrange
+
+        assert theano.compat.OrderedDict is OrderedDict is collections.OrderedDict
+        assert (theano.compat.izip, theano.compat.six.PY3) == (zip, True)
+        assert (cPickle, xrange) == (pickle, range)
+
+
 def test_every_removed_name_is_there_and_goes_away() -> None:
     modules = [importlib.import_module(name) for name, (bases, _) in read_table().items() if not bases]
     before = [dict(vars(module)) for module in modules]

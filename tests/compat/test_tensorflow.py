@@ -593,3 +593,75 @@ def test_a_folder_without_digits_has_those_of_pellucid(
     assert capsys.readouterr().out == message
     np.testing.assert_allclose(data.train.images, np.full((2, 4), 0.2))
     assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([9, 1], [0, 9])
+
+
+def test_files_and_folders(tmp_path: Path) -> None:
+    gfile, folder = tf.gfile, tmp_path / "a" / "b"
+    gfile.MakeDirs(folder)
+    gfile.MakeDirs(folder)
+    with gfile.GFile(folder / "x", "w") as file:
+        file.write("text")
+    gfile.Copy(folder / "x", folder / "y")
+    for copy in (gfile.Copy, gfile.Rename):
+        with pytest.raises(FileExistsError, match=r"/y exists\. Pass overwrite=True to replace it"):
+            copy(folder / "x", folder / "y")
+    gfile.Rename(folder / "y", folder / "z")
+    with gfile.FastGFile(folder / "z", "rb") as file:
+        assert file.read() == b"text"
+    assert (sorted(gfile.ListDirectory(folder)), gfile.Glob(f"{folder}/z*")) == (["x", "z"], [f"{folder}/z"])
+    gfile.DeleteRecursively(tmp_path / "a")
+    assert not gfile.Exists(folder)
+    from pellucid.compat.tensorflow.python.platform import app, flags, tf_logging
+    from pellucid.compat.tensorflow.python.platform.gfile import Exists
+
+    assert (Exists, app, flags) == (gfile.Exists, tf.app, tf.flags)
+    assert tf_logging.INFO < tf.logging.WARN
+
+
+def test_log_messages_have_the_level_of_the_script(caplog: pytest.LogCaptureFixture) -> None:
+    level = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.logging.warn("no")
+    tf.logging.error("step %d", 3)
+    tf.logging.set_verbosity(level)
+    assert caplog.messages == ["step 3"]
+
+
+def test_the_tutorial_network(sess: Any) -> None:
+    from pellucid.compat.tensorflow.examples.tutorials.mnist import mnist
+
+    tf.set_random_seed(1)
+    images, labels = np.random.default_rng(0).random((6, mnist.IMAGE_PIXELS), "float32"), np.arange(6, dtype="int32")
+    x, y = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.int32, [None])
+    logits = mnist.inference(x, 8, 4)
+    loss, correct = mnist.loss(logits, y), mnist.evaluation(logits, y)
+    train = mnist.training(loss, 0.01)
+    sess.run(tf.initialize_all_variables())
+    z, first, count = sess.run([logits, loss, correct], {x: images, y: labels})
+    expected = np.log(np.exp(z).sum(1)) - z[np.arange(6), labels]
+    np.testing.assert_allclose(first, expected.mean(), rtol=1e-5)
+    assert count == (z.argmax(1) == labels).sum()
+    sess.run(train, {x: images, y: labels})
+    assert sess.run(loss, {x: images, y: labels}) < first
+    names = [v.name for v in tf.trainable_variables()]
+    assert names[:2] + names[-1:] == ["hidden1/weights:0", "hidden1/biases:0", "softmax_linear/biases:0"]
+    assert "global_step:0" in [v.name for v in tf.all_variables()]
+
+
+def test_digits_of_contrib_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = np.arange(12, dtype="uint8").reshape(3, 2, 2), np.array([0, 9, 1])
+    monkeypatch.setattr(pel.data, "mnist", lambda: ((images, labels), (images[:2], labels[:2])))
+    datasets = tf.contrib.learn.datasets
+    from pellucid.compat.tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets
+
+    train = read_data_sets("x", False, True, validation_size=0).train
+    assert train.labels.shape == (3, 10)
+    assert datasets.mnist.read_data_sets is read_data_sets
+    assert [train.next_batch(2, shuffle=False)[1].argmax(1).tolist() for _ in range(2)] == [[0, 9], [1, 0]]
+    assert datasets.load_dataset("mnist").test.labels.tolist() == [0, 9]
+    with pytest.raises(pel.OptionError, match=r"expected 'mnist'\. Received: 'iris'"):
+        datasets.load_dataset("iris")
+    with pytest.raises(pel.OptionError, match=r"expected fake_data=False .* Received: fake_data=True"):
+        read_data_sets("x", fake_data=True)
+    with pytest.raises(AttributeError, match=r"tensorflow\.contrib\.learn\.Estimator of TensorFlow is not in pellucid"):
+        print(tf.contrib.learn.Estimator)

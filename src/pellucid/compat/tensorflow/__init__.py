@@ -8,14 +8,17 @@ import argparse
 import contextlib
 import functools
 import itertools
+import logging as _logging
 import sys
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
 from pellucid.compat.tensorflow import candidate_sampling as _candidate_sampling
 from pellucid.compat.tensorflow import control_flow as _control_flow
+from pellucid.compat.tensorflow import gfile as _gfile
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
+from pellucid.compat.tensorflow import mnist as _mnist
 from pellucid.compat.tensorflow import rnn as _rnn
 from pellucid.compat.tensorflow import summary as summary
 from pellucid.compat.tensorflow import train as train
@@ -66,6 +69,12 @@ flags = _make_module(
     {"FLAGS": _FLAGS, **{f"DEFINE_{n}": functools.partial(_define_flag, kind=kind) for n, kind in _KINDS.items()}},
 )
 app = _make_module("tensorflow.app", {"flags": flags, "run": _run})
+gfile = _make_module("tensorflow.gfile", _gfile.NAMES)
+_LOGGER = _logging.getLogger("tensorflow")
+_LEVELS = {name: getattr(_logging, name) for name in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")}
+_METHODS = {name: getattr(_LOGGER, name) for name in ("debug", "info", "warning", "error", "fatal", "log")}
+_METHODS |= {"warn": _LOGGER.warning, "set_verbosity": _LOGGER.setLevel, "get_verbosity": _LOGGER.getEffectiveLevel}
+logging = _make_module("tensorflow.logging", _LEVELS | _METHODS)
 
 _default = _graph.get_default_graph
 _HERE = {
@@ -96,8 +105,11 @@ _NETWORKS |= {"rnn": _rnn.static_rnn, "bidirectional_rnn": _rnn.static_bidirecti
 _REPLACEMENTS = dict.fromkeys(
     ("layers", "fully_connected"), "Write tf.Variable, tf.matmul, tf.nn.conv2d. Today: pel.nn"
 )
+_DATASETS = {"mnist": _input_data, "load_dataset": _input_data.load_dataset}
 _MODULES = {
-    "examples.tutorials.mnist": {"input_data": _input_data},
+    "examples.tutorials.mnist": {"input_data": _input_data, "mnist": _mnist},
+    **dict.fromkeys(("contrib.learn.datasets", "contrib.learn.python.learn.datasets"), _DATASETS),
+    "python.platform": {"gfile": gfile, "flags": flags, "app": app, "logging": logging, "tf_logging": logging},
     "nn": _select_public("tensorflow.nn", _FUNCTIONS, vars(_candidate_sampling), vars(_rnn)) | _NETWORKS,
     "nn.rnn_cell": _CELLS,
     "contrib.rnn": _CELLS | _NETWORKS,
@@ -114,6 +126,7 @@ for _name, _values in _MODULES.items():
         if _last not in vars(sys.modules[_parent]):
             _made = _make_module(f"tensorflow.{_path}", _values if _path == _name else {}, _REPLACEMENTS)
             setattr(sys.modules[_parent], _last, _made)
-sys.modules["pellucid.compat.tensorflow.examples.tutorials.mnist.input_data"] = _input_data
+    _files = {key: value for key, value in _values.items() if isinstance(value, ModuleType)}
+    sys.modules.update({f"{__name__}.{_name}.{key}": value for key, value in _files.items()})
 vars(train)["SummaryWriter"] = summary.FileWriter
 add_missing_name_errors(globals(), "tensorflow", _REPLACEMENTS)

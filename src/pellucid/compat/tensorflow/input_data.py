@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import pellucid as pel
+from pellucid.graph.errors import OptionError
 
 Datasets = namedtuple("Datasets", ["train", "validation", "test"])
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -16,19 +17,27 @@ class DataSet:
 
     def __init__(self, images, labels, seed=None):
         self.images, self.labels, self.num_examples = images, labels, len(images)
-        self.epochs_completed, self.rng = 0, np.random.default_rng(seed)
-        self.order = self.rng.permutation(self.num_examples)
+        self.epochs, self.order, self.rng = 0, np.arange(0), np.random.default_rng(seed)
 
-    def next_batch(self, batch_size):
+    epochs_completed = property(lambda self: max(self.epochs - 1, 0))
+
+    def next_batch(self, batch_size, fake_data=False, shuffle=True):
         while len(self.order) < batch_size:
-            self.epochs_completed += 1
-            self.order = np.concatenate([self.order, self.rng.permutation(self.num_examples)])
+            self.epochs += 1
+            epoch = self.rng.permutation(self.num_examples) if shuffle else np.arange(self.num_examples)
+            self.order = np.concatenate([self.order, epoch])
         chosen, self.order = self.order[:batch_size], self.order[batch_size:]
         return self.images[chosen], self.labels[chosen]
 
 
-def read_data_sets(train_dir, one_hot=False, reshape=True, validation_size=5000, seed=None):
+def read_data_sets(
+    train_dir, fake_data=False, one_hot=False, dtype="float32", reshape=True, validation_size=5000, seed=None,
+    source_url=None,
+):  # fmt: skip
     """Return the digits of IDX files in a folder or, without them, the MNIST digits that pellucid has."""
+    if fake_data or dtype != "float32":
+        given = f"fake_data={fake_data!r}, dtype={dtype!r}"
+        raise OptionError(f"read_data_sets: expected fake_data=False and dtype=tf.float32. Received: {given}")
     files = [next((p for s in ("", ".gz") if (p := Path(train_dir, n + s)).exists()), None) for n in NAMES]
     is_complete = None not in files
     parts = [pel.data.read_idx(f) for f in files] if is_complete else [e for pair in pel.data.mnist() for e in pair]
@@ -39,3 +48,10 @@ def read_data_sets(train_dir, one_hot=False, reshape=True, validation_size=5000,
     labels = [np.eye(10)[y] if one_hot else np.array(y) for y in parts[1::2]]
     ((x, y), test), n = zip(images, labels, strict=True), validation_size
     return Datasets(*(DataSet(*pair, seed) for pair in ((x[n:], y[n:]), (x[:n], y[:n]), test)))
+
+
+def load_dataset(name, size="small", test_with_fake_data=False):
+    """Return a data set of `tf.contrib.learn` by name."""
+    if name != "mnist":
+        raise OptionError(f"load_dataset: expected 'mnist'. Received: {name!r}. scikit-learn has load_iris and others")
+    return read_data_sets("MNIST-data")

@@ -3,6 +3,7 @@
 The modules of Theano are made here, from one table; their contents are in the files of this folder.
 """
 
+import collections
 import pickle
 import sys
 from importlib.machinery import ModuleSpec
@@ -95,6 +96,8 @@ MODULES = {
     "compile.mode": INPUTS | {"get_default_mode": functions.Mode, "get_mode": lambda mode: functions.Mode()},
     "scan_module scan_module.scan_utils": LOOPS,
     "ifelse": {"ifelse": loops.ifelse},
+    "compat compat.python2x": pick(collections, "OrderedDict Counter defaultdict deque")
+    | {"PY3": True, "izip": zip, "imap": map, "ifilter": filter},
     "misc.pkl_utils": {
         "dump": lambda obj, file_handler, protocol=4, **options: pickle.dump(obj, file_handler, 4),
         "load": lambda f, **options: pickle.load(f),
