@@ -665,3 +665,27 @@ def test_digits_of_contrib_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         read_data_sets("x", fake_data=True)
     with pytest.raises(AttributeError, match=r"tensorflow\.contrib\.learn\.Estimator of TensorFlow is not in pellucid"):
         print(tf.contrib.learn.Estimator)
+
+
+@pytest.mark.parametrize("axes", [None, [1]])
+def test_clipped_norms(axes: list[int] | None, sess: Any) -> None:
+    """The formula of TensorFlow 1.15, whose gradient at zeros is finite."""
+    values = np.array([[3.0, 4.0], [0.0, 0.5], [0.0, 0.0]], "float32")
+    norm = np.sqrt(np.sum(values**2, None if axes is None else 1, keepdims=True))
+    x, bound = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.float32, [])
+    clipped = tf.clip_by_norm(x, bound, axes)
+    for limit in (1.0, 4.0, 100.0):
+        found = sess.run(clipped, {x: values, bound: limit})
+        np.testing.assert_allclose(found, values * limit / np.maximum(norm, limit), rtol=1e-6)
+    ones = sess.run(tf.gradients(tf.clip_by_norm(x, 2.0, axes=axes), x)[0], {x: np.zeros((3, 2))})
+    assert ones.tolist() == np.ones((3, 2)).tolist()
+
+
+def test_static_shapes_of_tiles_and_pads_of_unknown_sizes(sess: Any) -> None:
+    x = tf.placeholder(tf.float32, [None, 5])
+    n = tf.shape(x)[0]
+    tiled, padded = tf.tile(tf.ones([1, 5]), [n, 2]), tf.pad(tf.ones([1, 5]), [[n, 0], [0, 1]])
+    assert (tiled.shape.as_list(), padded.shape.ndims) == ([None, 10], 2)
+    assert tf.tile(tf.ones([1, 5]), tf.placeholder(tf.int32, [2])).shape.as_list() == [None, None]
+    found = sess.run([tf.matmul(tiled, tf.ones([10, 1])), padded], {x: np.zeros((3, 5))})
+    assert [a.shape for a in found] == [(3, 1), (4, 6)]

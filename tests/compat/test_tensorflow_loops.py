@@ -95,6 +95,36 @@ def test_finished_sequences_keep_their_state(lengths: Any, sess: Any) -> None:
     np.testing.assert_allclose(same, ends, 1e-6)
 
 
+@pytest.mark.parametrize("rows", [None, 2])
+def test_initial_states_of_joined_tensors(rows: int | None, sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [rows, 3, 2]), tf.placeholder(tf.float32)
+    known = tf.placeholder(tf.float32, [rows, None])
+    learned = tf.tile(tf.ones([1, 3]), [tf.shape(x)[0], 1])
+    fed = np.random.default_rng(0).normal(size=(2, 3, 2)).astype("float32")
+    ones = np.ones((2, 1))
+    joined = tf.concat([p, tf.ones([2, 2])], 1), tf.concat(1, [known, tf.ones([2, 2])])
+    for number, state in enumerate((*joined, learned)):
+        cell = tf.nn.rnn_cell.BasicRNNCell(3)
+        with tf.variable_scope(f"network{number}"):
+            outputs, last = tf.nn.dynamic_rnn(cell, x, initial_state=state)
+        sess.run(tf.initialize_all_variables())
+        (w, b), found, end = sess.run([tf.trainable_variables()[-2:], outputs, last], {x: fed, p: ones, known: ones})
+        h = np.ones((2, 3))
+        for t in range(3):
+            h = np.tanh(np.concatenate([fed[:, t], h], 1) @ w + b)
+            np.testing.assert_allclose(found[:, t], h, atol=1e-5)
+        np.testing.assert_allclose(end, h, atol=1e-5)
+
+
+def test_the_last_state_has_the_form_of_the_cell(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, 3, 2]), tf.placeholder(tf.float32, [None, 4])
+    _, last = tf.nn.dynamic_rnn(tf.nn.rnn_cell.LSTMCell(4), x, initial_state=(p, tf.zeros([2, 4])))
+    sess.run(tf.initialize_all_variables())
+    c, h = sess.run([last.c, last.h], {x: np.zeros((2, 3, 2)), p: np.ones((2, 4))})
+    assert (c.shape, h.shape) == ((2, 4), (2, 4))
+    assert isinstance(last, tf.nn.rnn_cell.LSTMStateTuple)
+
+
 def test_bidirectional_networks_join_both_directions(sess: Any) -> None:
     x, lengths = tf.placeholder(tf.float32, [None, 4, 3]), np.array([4, 2])
     cells = [tf.nn.rnn_cell.BasicRNNCell(5), tf.nn.rnn_cell.BasicRNNCell(5)]
@@ -194,6 +224,10 @@ def test_only_the_chosen_branch_is_computed(sess: Any) -> None:
 
 ERRORS = [
     (lambda: tf.nn.dynamic_rnn(tf.nn.rnn_cell.GRUCell(2), tf.zeros([1, 2, 3])), "Expected an initial_state or a"),
+    (
+        lambda: tf.nn.dynamic_rnn(tf.nn.rnn_cell.LSTMCell(2), tf.zeros([1, 2, 3]), initial_state=tf.zeros([1, 4])),
+        r"LSTMStateTuple\(c=2, h=2\)\. Received: .*\. tf\.split\(state, 2, 1\) splits a joined state",
+    ),
     (lambda: tf.cond(tf.constant(True), lambda: 1.0, lambda: 1), "tf.cond: expected the same number and dtypes"),
     (lambda: tf.while_loop(lambda i: i < 3, lambda i: i + 0.5, [0]), "Expected int32. Received: 0.5"),
     (

@@ -24,12 +24,13 @@ def bind(function, signature, args, kwargs):
         raise UseError(f"{function}{signature}: {error}") from None
 
 
-def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None):
+def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None, infer=lambda shape, *_: shape):
     """Return a function of tensors for a function of expressions, whose first ``count`` parameters are the tensors.
 
     They have one dtype unless they are ``mixed``; ``kinds`` are NumPy's kinds of dtypes that the first may have.
     ``sizes`` is the parameter that is a shape: it may be or contain tensors, and `fn` receives integers. Tensors in
-    other parameters are expressions for `fn`. ``dtype`` is that of the result if the rank is unknown.
+    other parameters are expressions for `fn`. ``dtype`` is that of the result if the rank is unknown. If ``sizes`` are
+    partly known, ``infer`` returns the shape of the result for them, with None for others, and the first expression.
     """
     parameters = inspect.signature(fn).parameters
     optional = inspect.Parameter("name", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
@@ -50,7 +51,11 @@ def define(type, count, fn, kinds="biuf", dtype=None, *, mixed=False, sizes=None
         def compute(*exprs):
             ends = count + len(dims)
             known = {**given, **dict(zip(options, exprs[ends:], strict=True))}
-            return fn(*exprs[:count], **({sizes: read_shape(exprs[count:ends])} if dims else {}), **known)
+            try:
+                known |= {sizes: read_shape(exprs[count:ends])} if dims else {}
+            except graphs.ValueNeededError as error:
+                raise graphs.ValueNeededError(infer(error.args[0], *exprs[:1])) from None
+            return fn(*exprs[:count], **known)
 
         return make_op(type, compute, [*inputs, *dims, *options.values()], name, dtype=kind)
 
@@ -148,6 +153,18 @@ def reverse_sequence(input, seq_lengths, seq_axis=None, batch_axis=None, seq_dim
     return pel.moveaxis(found, (0, 1), (batch, axis))
 
 
+def tile_shape(multiples, x):
+    pairs = zip(x.shape, multiples or [None] * x.ndim, strict=True)
+    return [d * m if isinstance(d, int) and m is not None else None for d, m in pairs]
+
+
+def clip_norm(t, clip_norm, axes=None):
+    """Return a tensor scaled so that its norm along axes is at most ``clip_norm``."""
+    squares = pel.sum(pel.square(t), axis=read_axis(axes), keepdims=True)
+    norm = pel.sqrt(pel.where(squares > 0, squares, 1))  # whose gradient is finite at 0
+    return t * clip_norm / pel.maximum(pel.where(squares > 0, norm, squares), clip_norm)
+
+
 def normalize_rows(x, dim=None, epsilon=1e-12, axis=None):
     squares = pel.sum(pel.square(x), axis=read_axis(axis, dim), keepdims=True)
     return x / pel.sqrt(pel.maximum(squares, epsilon))
@@ -223,6 +240,7 @@ TABLE = {
     "divide truediv realdiv": define("truediv", 2, divide, "iuf"),
     "squared_difference": define("SquaredDifference", 2, lambda x, y: pel.square(x - y), "iuf"),
     "clip_by_value": define("clip_by_value", 3, clip_value),
+    "clip_by_norm": define("clip_by_norm", 2, clip_norm, "f"),
     "matmul batch_matmul": define("MatMul", 2, multiply_matrices, "iuf"),
     "argmax arg_max": define("ArgMax", 1, find_extreme(pel.argmax), dtype="int64"),
     "argmin arg_min": define("ArgMin", 1, find_extreme(pel.argmin), dtype="int64"),
@@ -234,8 +252,8 @@ TABLE = {
     "gather embedding_lookup": define("Gather", 2, gather, mixed=True),
     "gather_nd": define("GatherNd", 2, gather_elements, mixed=True),
     "boolean_mask": define("boolean_mask", 2, lambda tensor, mask: find_true(mask, tensor), mixed=True),
-    "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples"),
-    "pad": define("Pad", 1, pad, sizes="paddings"),
+    "tile": define("Tile", 1, lambda input, multiples: pel.tile(input, multiples), sizes="multiples", infer=tile_shape),
+    "pad": define("Pad", 1, pad, sizes="paddings", infer=lambda paddings, x: [None] * x.ndim),
     "cumsum": define("Cumsum", 1, lambda x, axis=0: pel.cumsum(x, axis), "iuf"),
     "tensordot": define("Tensordot", 2, lambda a, b, axes=2: pel.tensordot(a, b, axes), "iuf"),
     "one_hot": define("one_hot", 2, one_hot, dtype="float32", mixed=True),

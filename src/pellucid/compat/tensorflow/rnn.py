@@ -123,12 +123,19 @@ class DropoutWrapper(RNNCell):
         return drop(output, self.keep[1]), new
 
 
-def start_state(cell, x, axis, initial_state, dtype):
-    """Return the initial state of a cell for inputs whose samples are along an axis."""
+def start_states(cell, x, axis, initial_state, dtype):
+    """Return the tensors of the initial state of a cell for inputs whose samples are along an axis."""
     if initial_state is None and dtype is None:
         raise UseError("Expected an initial_state or a dtype, as in dtype=tf.float32. Received: neither")
     known = None if x.shape.dims is None else x.shape[axis].value
-    return cell.zero_state(known or FUNCTIONS["shape"](x)[axis], dtype) if initial_state is None else initial_state
+    state = cell.zero_state(known or FUNCTIONS["shape"](x)[axis], dtype) if initial_state is None else initial_state
+    states, sizes = [convert(s) for s in flatten(state)], flatten(cell.state_size)
+    if len(states) != len(sizes):
+        form = f"Expected an initial_state of the form of the state_size {cell.state_size}. Received: {state}"
+        raise UseError(f"{form}. tf.split(state, {len(sizes)}, 1) splits a joined state")
+    declare = lambda s, n: make_op("Identity", lambda e: e, [s], outputs=[([None, n], s.dtype)])
+    is_known = lambda s, n: s.shape.is_fully_defined() or not isinstance(n, int)
+    return [s if is_known(s, n) else declare(s, n) for s, n in zip(states, sizes, strict=True)]
 
 
 def call_cell(cell, x, state, t, lengths):
@@ -158,16 +165,16 @@ def dynamic_rnn(
     x = x if time_major else make_op("transpose", swap, [x])
     lengths = None if sequence_length is None else FUNCTIONS["to_int32"](sequence_length)
     with variable_scope(scope, "rnn"):
-        state = start_state(cell, x, 1, initial_state, dtype)
+        start = start_states(cell, x, 1, initial_state, dtype)
         numbers = make_op("range", lambda e: pel.arange(pel.size(e, axis=0), dtype="int32"), [x])
 
         def step(x, t, *states):
-            output, new = call_cell(cell, x, pack_like(state, iter(states)), t, lengths)
+            output, new = call_cell(cell, x, pack_like(cell.state_size, iter(states)), t, lengths)
             return [*flatten(new), output]
 
-        (*states, outputs), _ = iterate("rnn", step, [x, numbers], [convert(s) for s in flatten(state)])
+        (*states, outputs), _ = iterate("rnn", step, [x, numbers], start)
     outputs = outputs if time_major else make_op("transpose", swap, [outputs])
-    return outputs, pack_like(state, iter([s[-1] for s in states]))
+    return outputs, pack_like(cell.state_size, iter([s[-1] for s in states]))
 
 
 def static_bidirectional_rnn(
