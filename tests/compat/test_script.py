@@ -214,8 +214,41 @@ def test_wrong_files() -> None:
 
 def test_a_division_that_needs_python_2_is_explained() -> None:
     error = run("n = 4 / 2\nfor i in range(n): pass\n").error
-    assert error.endswith("In Python 2, / of two integers gives an integer: pellucid legacy --python 2")
+    advice = "Sizes and indices must be integers: write int(...) around them"
+    assert f"cannot be interpreted as an integer. {advice}" in error
+    assert error.endswith("quotients of integers, which Python 2 rounds down: pellucid legacy --python 2")
     assert run("n = 4 / 2\nfor i in range(n): pass\n", version=2).status == 0
+
+
+FLOAT_SIZES = """np.linspace(0, 1, 10.0).shape, np.linspace(0, 1, num=np.floor(3.7)).shape, np.zeros(3.0).shape
+np.ones((2.0, np.sqrt(9))).shape, np.empty([2.0, 1]).shape, np.eye(2.0).tolist(), np.arange(6).reshape(2.0, -1).shape
+np.random.uniform(0, 1, 3.0).shape, np.random.normal(size=(2.0, 3)).shape, np.random.rand(2.0, 3).shape
+np.reshape([1.5, 2.0], (2.0, 1)).tolist(), np.repeat([1.0], 2.0).dtype, np.tile(1.0, 2.0).dtype"""
+
+
+def test_sizes_may_be_whole_floats(capsys: Output) -> None:
+    run(f"import numpy as np\nprint([{FLOAT_SIZES.replace(chr(10), ', ')}])")
+    assert capsys.readouterr().out == (
+        "[(10,), (3,), (3,), (2, 3), (2, 1), [[1.0, 0.0], [0.0, 1.0]], (2, 3), (3,), (2, 3), (2, 3), [[1.5], [2.0]], "
+        "dtype('float64'), dtype('float64')]\n"
+    )
+    advice = ". Sizes and indices must be integers: write int(...) around them"
+    for source in ("np.zeros(3.5)", "np.arange(3)[1.0]", "np.arange(3)[:2.0]", "[0] * 2.0", "np.full(2.0, 1.0)"):
+        assert run(f"import numpy as np\nx = {source}", version=2).error.endswith(advice)
+
+
+def test_casts_of_numpy(capsys: Output) -> None:
+    run("import numpy as np, theano\nprint(np.cast['int32']([1.7, 2]), np.cast[theano.config.floatX](3).dtype)")
+    assert capsys.readouterr().out == "[1 2] float64\n"
+
+
+def test_files_of_bytes_take_text_of_python_2(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for opened in ("open", "file"):
+        run(f"f = {opened}({str(path)!r}, 'wb')\nf.write('a\\xff')\nf.writelines([b'b', 'c'])\nf.close()", version=2)
+        assert path.read_bytes() == b"a\xffbc"
+    run(f"with open({str(path)!r}, 'ab') as f: f.write('d\\r\\n')")
+    assert run(f"with open({str(path)!r}, 'rU', encoding='latin1') as f: assert f.read() == 'a\\xffbcd\\n'").status == 0
 
 
 def test_the_version_can_be_given(capsys: Output) -> None:

@@ -601,14 +601,9 @@ def test_files_and_folders(tmp_path: Path) -> None:
     gfile.MakeDirs(folder)
     with gfile.GFile(folder / "x", "w") as file:
         file.write("text")
-    gfile.Copy(folder / "x", folder / "y")
-    for copy in (gfile.Copy, gfile.Rename):
-        with pytest.raises(FileExistsError, match=r"/y exists\. Pass overwrite=True to replace it"):
-            copy(folder / "x", folder / "y")
-    gfile.Rename(folder / "y", folder / "z")
-    with gfile.FastGFile(folder / "z", "rb") as file:
+    with gfile.FastGFile(folder / "x", "rb") as file:
         assert file.read() == b"text"
-    assert (sorted(gfile.ListDirectory(folder)), gfile.Glob(f"{folder}/z*")) == (["x", "z"], [f"{folder}/z"])
+    assert (gfile.ListDirectory(folder), gfile.Glob(f"{folder}/x*")) == (["x"], [f"{folder}/x"])
     gfile.DeleteRecursively(tmp_path / "a")
     assert not gfile.Exists(folder)
     from pellucid.compat.tensorflow.python.platform import app, flags, tf_logging
@@ -619,11 +614,10 @@ def test_files_and_folders(tmp_path: Path) -> None:
 
 
 def test_log_messages_have_the_level_of_the_script(caplog: pytest.LogCaptureFixture) -> None:
-    level = tf.logging.get_verbosity()
     tf.logging.set_verbosity(tf.logging.ERROR)
     tf.logging.warn("no")
     tf.logging.error("step %d", 3)
-    tf.logging.set_verbosity(level)
+    tf.logging.set_verbosity(0)
     assert caplog.messages == ["step 3"]
 
 

@@ -201,6 +201,17 @@ def test_names_types_and_graphs() -> None:
     assert [v.op.name for v in theano.function([x, y], z).maker.fgraph.toposort()] == ["multiply", "add"]
 
 
+def test_programs_look_for_ops_in_the_graph_of_a_function() -> None:
+    """As the tutorials tell whether the GPU was used."""
+    x, w = T.dmatrix("x"), theano.shared(np.ones((3, 2)))
+    graph = theano.function([x], T.exp(T.dot(x, w)).sum()).maker.fgraph
+    nodes = graph.toposort()
+    assert [type(n.op).__name__ for n in nodes][:2] == ["Gemm", "Elemwise"]
+    assert [isinstance(n.op, T.Elemwise) for n in nodes] == [False, True, False]
+    assert sorted(str(n.op) for n in graph.apply_nodes) == ["Elemwise{exp}", "Gemm{matmul}", "GraphOp{sum}"]
+    assert T.elemwise.Elemwise is T.Elemwise
+
+
 def test_print_and_monitors(capsys: pytest.CaptureFixture[str]) -> None:
     x = T.dvector("x")
     f = theano.function([x], 2 * theano.printing.Print("x is", attrs=["__str__", "shape"])(x))

@@ -8,8 +8,14 @@ import re
 
 import numpy as np
 
-FUNCTIONS = {"int", "float", "range", "round", "frombuffer", "fromstring", "fromfile"}
-"""Functions that take numbers, and functions of NumPy that read integers, among them sizes in the headers of files."""
+FUNCTIONS = {
+    "int", "float", "range", "round", "frombuffer", "fromstring", "fromfile", "linspace", "zeros", "ones", "empty",
+    "eye", "identity", "reshape", "repeat", "tile", "rand", "randn", "uniform", "normal", "randint", "choice",
+}  # fmt: skip
+"""Functions that take numbers or sizes, and those that read integers, among them sizes in the headers of files."""
+
+DATA_FIRST = (np.reshape, np.repeat, np.tile, np.random.choice)
+"""Functions whose first argument is not a size."""
 
 CONVERSION = re.compile(r"%(?:\(\w+\))?[-+ #0]*\d*(?:\.\d+)?[hlL]?([a-zA-Z%])")
 
@@ -27,15 +33,24 @@ def to_number(value):
     return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
+def to_size(value):
+    """Return the number of an array of one element, and the integer for a whole number, also in a shape."""
+    if type(value) in (tuple, list) and any(isinstance(v, (float, np.floating, np.ndarray)) for v in value):
+        return type(value)(map(to_size, value))
+    is_whole = isinstance(value, (float, np.floating)) and value.is_integer()
+    return int(value) if is_whole else to_number(value)
+
+
 def call(function, *args, **options):
-    """Call a function, and again with numbers for arrays of one element if it refuses them."""
+    """Call a function, and again with numbers for arrays of one element and whole numbers if it refuses them."""
     try:
         result = function(*args, **options)
     except TypeError:
-        numbers = [*map(to_number, args)]
-        if all(a is b for a, b in zip(args, numbers, strict=True)):
+        values, convert = [*args, *options.values()], to_number if function is range else to_size
+        numbers = [v if i < (function in DATA_FIRST) else convert(v) for i, v in enumerate(values)]
+        if all(a is b for a, b in zip(values, numbers, strict=True)):
             raise
-        result = function(*numbers, **options)
+        result = function(*numbers[: len(args)], **dict(zip(options, numbers[len(args) :], strict=True)))
     is_size = type(result) is np.ndarray and result.shape == (1,) and result.dtype.kind in "iu"
     return result.view(IntegerArray) if is_size else result
 
@@ -58,7 +73,7 @@ class _NumberCalls(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         match node.func:
-            case ast.Name(name) | ast.Attribute(attr=name) if name in FUNCTIONS and node.args:
+            case ast.Name(name) | ast.Attribute(attr=name) if name in FUNCTIONS and (node.args or node.keywords):
                 pass
             case ast.Attribute(ast.Name("math")):
                 pass

@@ -8,6 +8,7 @@ import ast
 import copy
 import functools
 import importlib.util
+import io
 import math
 import operator
 import re
@@ -184,6 +185,19 @@ def round_half_away(number, digits=0):
     return math.copysign((scaled // 1 + (scaled % 1 >= 0.5)) / 10.0**digits, number)
 
 
+class BinaryWriter(io.BufferedWriter):
+    """File of bytes that also takes text, whose characters are bytes."""
+
+    def write(self, data):
+        return super().write(data.encode("latin1") if isinstance(data, str) else data)
+
+
+def open_file(file, mode="r", *args, **options):
+    """Open a file as Python 2 does: with the mode ``U``, and for text that is written as bytes."""
+    opened = open(file, mode.replace("U", "") or "r", *args, **options)  # noqa: PTH123, SIM115
+    return BinaryWriter(opened.detach()) if isinstance(opened, io.BufferedWriter) else opened
+
+
 def execute_file(path, *names):
     frame = sys._getframe(1)
     tree = parse_python2(decode_source(Path(path).read_bytes()), path)
@@ -200,7 +214,7 @@ BUILTINS = {
     "__divide_in_place__": lambda a, b: divide(a, b, operator.ifloordiv, operator.itruediv),
     "cmp": lambda a, b: (a > b) - (a < b),
     "execfile": execute_file,
-    "file": open,
+    "file": open_file,
     "print": print_values,
     "reload": lambda module: module if module is sys else importlib.reload(module),
     "round": round_half_away,

@@ -128,6 +128,12 @@ def fetch_mldata(name, **options):
     raise OSError(f"fetch_mldata({name!r}): the server mldata.org is gone. Use {others}")
 
 
+class Casts:
+    """Functions by dtype that convert to it."""
+
+    __class_getitem__ = lambda cls, dtype: lambda array: np.asarray(array).astype(dtype)
+
+
 accept_anything = lambda *args, **options: None
 asfarray = lambda array, dtype=np.float64: np.asarray(array, dtype)
 asscalar = lambda array: np.asarray(array).item()

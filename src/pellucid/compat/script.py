@@ -25,7 +25,10 @@ from pellucid.graph.source_location import format_filename
 from pellucid.tracking.experiment import describe_error
 
 STDIN = "<stdin>"
-NEEDS_INTEGER = re.compile("'float' object cannot be interpreted as an integer|slice indices must be integers")
+NEEDS_INTEGER = re.compile(
+    r"float\d*' object cannot be interpreted as an integer|slice indices must be integers|only integers, slices"
+    "|expected a sequence of integers|non-int of type 'float'"
+)
 MAGIC = re.compile(r"(?P<indent>[ \t]*)(?:%time\s+(?P<timed>\S.*)|[%!?].*|[\w.]+\?+\s*)")
 PYLAB = "import numpy as np, matplotlib.pyplot as plt; from pylab import *"
 MAX_LINES = 12
@@ -44,7 +47,8 @@ class SourceUnit(NamedTuple):
         """Run it in a module, and let tracebacks and errors show its original lines."""
         lines = self.source.splitlines(keepends=True)
         linecache.cache[self.filename] = len(self.source), None, lines, self.filename
-        names = vars(builtins) | old_numpy.BUILTINS | (python2.BUILTINS if self.is_python2 else {})
+        names = vars(builtins) | old_numpy.BUILTINS | {"open": python2.open_file}
+        names |= python2.BUILTINS if self.is_python2 else {}
         vars(module)["__builtins__"] = names
         exec(python2.compile_tree(old_numpy.transform(self.tree), self.filename), vars(module))
 
@@ -216,7 +220,9 @@ class ScriptRun:
         message = describe_error(error)
         if not isinstance(error, PellucidError) and not message.startswith(type(error).__name__):
             message = f"{type(error).__name__}: {message}"
-        if not self.is_python2 and isinstance(error, TypeError) and NEEDS_INTEGER.search(message):
-            message += ". In Python 2, / of two integers gives an integer: pellucid legacy --python 2"
+        if isinstance(error, TypeError | IndexError) and NEEDS_INTEGER.search(message):
+            message += ". Sizes and indices must be integers: write int(...) around them"
+            if not self.is_python2:
+                message += ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
         heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
         return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])

@@ -7,15 +7,18 @@ TensorFlow, except for random bits.
 import argparse
 import contextlib
 import functools
+import glob as _glob
 import itertools
 import logging as _logging
+import os as _os
+import shutil as _shutil
 import sys
+from pathlib import Path as _Path
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
 from pellucid.compat.tensorflow import candidate_sampling as _candidate_sampling
 from pellucid.compat.tensorflow import control_flow as _control_flow
-from pellucid.compat.tensorflow import gfile as _gfile
 from pellucid.compat.tensorflow import graph as _graph
 from pellucid.compat.tensorflow import input_data as _input_data
 from pellucid.compat.tensorflow import mnist as _mnist
@@ -69,12 +72,15 @@ flags = _make_module(
     {"FLAGS": _FLAGS, **{f"DEFINE_{n}": functools.partial(_define_flag, kind=kind) for n, kind in _KINDS.items()}},
 )
 app = _make_module("tensorflow.app", {"flags": flags, "run": _run})
-gfile = _make_module("tensorflow.gfile", _gfile.NAMES)
-_LOGGER = _logging.getLogger("tensorflow")
+_FILES = {
+    "GFile": open, "FastGFile": open, "Open": open, "Exists": _os.path.exists, "IsDirectory": _os.path.isdir,
+    "MakeDirs": lambda dirname: _Path(dirname).mkdir(parents=True, exist_ok=True), "MkDir": _os.mkdir,
+    "Glob": _glob.glob, "ListDirectory": _os.listdir, "Remove": _os.remove, "DeleteRecursively": _shutil.rmtree,
+}  # fmt: skip
+gfile = _make_module("tensorflow.gfile", _FILES)
+logging = _logging.getLogger("tensorflow")
 _LEVELS = {name: getattr(_logging, name) for name in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")}
-_METHODS = {name: getattr(_LOGGER, name) for name in ("debug", "info", "warning", "error", "fatal", "log")}
-_METHODS |= {"warn": _LOGGER.warning, "set_verbosity": _LOGGER.setLevel, "get_verbosity": _LOGGER.getEffectiveLevel}
-logging = _make_module("tensorflow.logging", _LEVELS | _METHODS)
+vars(logging).update(_LEVELS, warn=logging.warning, set_verbosity=logging.setLevel)
 
 _default = _graph.get_default_graph
 _HERE = {

@@ -54,7 +54,7 @@ GRAPH = pick(loops, "inputs ancestors is_same_graph") | pick(variables, "Variabl
 GRAPH["Constant"] = variables.TensorConstant
 RANDOM = pick(random_streams, "RandomStreams MRG_RandomStreams")
 GRADIENTS = pick(gradient, "grad jacobian hessian Rop Lop verify_grad consider_constant DisconnectedInputError")
-CLASSES = pick(variables, "TensorType TensorVariable TensorConstant TensorSharedVariable Variable")
+CLASSES = pick(variables, "TensorType TensorVariable TensorConstant TensorSharedVariable Variable Elemwise")
 CONVOLUTIONS = {
     "conv2d": networks.convolve,
     "conv3d": networks.convolve,
@@ -74,7 +74,7 @@ NO_GPU["dnn"] = SimpleNamespace(dnn_present=lambda: False, dnn_available=lambda:
 MODULES = {
     "tensor": FUNCTIONS | list_makers() | GRADIENTS | CLASSES,
     "tensor.basic tensor.extra_ops tensor.sort tensor.slinalg": FUNCTIONS,
-    "tensor.var tensor.sharedvar": CLASSES,
+    "tensor.var tensor.sharedvar tensor.elemwise": CLASSES,
     "tensor.signal sandbox misc": {},
     "tensor.nlinalg": FUNCTIONS | {"alloc_diag": FUNCTIONS["diag"], "extract_diag": FUNCTIONS["diag"]},
     "tensor.xlogx": XLOGX,

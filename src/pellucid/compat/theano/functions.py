@@ -151,6 +151,8 @@ class FunctionGraph:
         """Applications of ops, each after its inputs."""
         return [wrap(e).owner for e in topological([o.expr for o in self.outputs]) if e.op is not None]
 
+    apply_nodes = property(lambda self: {*self.toposort()})
+
 
 class Function:
     """Compiled function of variables; ``compiled`` is that of pellucid."""

@@ -94,11 +94,30 @@ def convert_value(value, type, strict, allow_downcast, what):
     return array.astype(type.dtype)
 
 
+class GraphOp:
+    """Op of an application, with the name of pellucid's."""
+
+    def __init__(self, name):
+        self.name = name
+
+    __str__ = __repr__ = lambda self: f"{type(self).__name__}{{{self.name}}}"
+
+
+class Elemwise(GraphOp):
+    """Op that works element by element."""
+
+
+class Gemm(GraphOp):
+    """Matrix product."""
+
+
 class Apply:
     """The application of an op, for programs that look at graphs."""
 
     def __init__(self, output):
-        self.op, self.inputs, self.outputs = output.expr.op, [wrap(i) for i in output.expr.inputs], [output]
+        op = output.expr.op
+        self.op = (Elemwise if op.elementwise else Gemm if op.name == "matmul" else GraphOp)(op.name)
+        self.inputs, self.outputs = [wrap(i) for i in output.expr.inputs], [output]
 
     def __repr__(self):
         return f"{self.op.name}({', '.join(map(str, self.inputs))})"
