@@ -17,6 +17,7 @@ from pellucid.graph.errors import ShapeError, StorageError
 from pellucid.model.errors import ModelError
 from pellucid.nn import metrics
 from pellucid.optional_packages import require_packages
+from pellucid.saving.container import parse_json
 from pellucid.untrusted_files.reading import report_damage
 
 NEWER = {"nb_epoch": "epochs"}
@@ -150,11 +151,15 @@ class KerasModel(GraphAttributes, pel.Model):
                 store[layer.name].attrs["weight_names"] = [name.encode() for name in weights]
 
     def load_weights(self, filepath):
-        """Load weights that `save_weights`, or genuine Keras 1, saved, in the order of the layers."""
+        """Load weights that `save_weights`, or genuine Keras 1, saved, by the names or in the order of layers."""
         with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
-            groups = [root[name] for name in root.attrs["layer_names"]]
-            weights = [np.array(group[name]) for group in groups for name in group.attrs["weight_names"]]
+            names = [n.decode() if isinstance(n, bytes) else n for n in root.attrs["layer_names"]]
+            names = [n for n in names if len(root[n].attrs["weight_names"])]
+            places = {layer.name: place for place, layer in enumerate(self.layers)}
+            if {*names} <= {*places}:
+                names.sort(key=places.get)
+            weights = [np.array(root[n][weight]) for n in names for weight in root[n].attrs["weight_names"]]
         own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
         if shapes != own:
             raise ShapeError(f"{self.name} has weights of shapes {own}. Received: {shapes} in {filepath}")
@@ -217,13 +222,79 @@ def make_first_input(layer):
 
 
 def load_model(filepath, custom_objects=None):
-    """Load a model that ``model.save`` saved, with its optimizer; genuine Keras's are read by ``load_weights``."""
+    """Load a model that ``model.save`` saved, with its optimizer; that of genuine Keras 1 starts without its state."""
+    with Path(filepath).open("rb") as file:
+        if file.read(4) == b"\x89HDF":
+            return read_hdf5(filepath, custom_objects or {})
     known = {**vars(optimizers), **vars(layers), **globals(), **vars(named_objects)}
     known |= {**named_objects.ACTIVATIONS, **named_objects.METRICS, **(custom_objects or {})}
     model = pel.load_model(filepath, {name: value for name, value in known.items() if callable(value)})
     for node in model.functional_graph.nodes:
         node.layer.first_call = (node.call.inputs, node.outputs[0])
     return model
+
+
+def read_hdf5(path, custom):
+    """Return the model of a file of genuine Keras 1, compiled if its optimizer is known."""
+    with report_damage(StorageError, f"Cannot read {path}"):
+        with open_hdf5(path, "r") as store:
+            texts = {"training_config": "{}", **store.attrs}
+        if "model_config" not in texts:
+            raise StorageError("it has weights and no model. Read it with model.load_weights")
+        model = read_part(parse_json(texts["model_config"], "model"), custom)
+        model.load_weights(path)
+        settings = parse_json(texts["training_config"], "training configuration")
+        kind, options = settings.get("optimizer_config", {"class_name": "", "config": {}}).values()
+        if kind.lower() in optimizers.NAMED:
+            loss, measures = (resolve(settings[k], lambda name: custom.get(name, name)) for k in ("loss", "metrics"))
+            model.compile(optimizers.NAMED[kind.lower()](**options), loss, measures, settings["loss_weights"])
+    return model
+
+
+def model_from_json(json_string, custom_objects=None):
+    """Return the model of a JSON text of genuine Keras 1, with new weights."""
+    with report_damage(StorageError, "Cannot read a model of Keras 1"):
+        return read_part(parse_json(json_string, "JSON text"), custom_objects or {})
+
+
+def read_part(value, custom):
+    """Return the layer, model, regularizer or constraint that a dict describes, or the meaning of another value."""
+    if isinstance(value, list):
+        return tuple(read_part(part, custom) for part in value)
+    if not isinstance(value, dict):
+        return custom.get(value, value) if isinstance(value, str) else value
+    kinds, kind = {**KINDS, **custom}, value.get("class_name", value.get("name"))
+    config = value.get("config", {key: part for key, part in value.items() if key != "name"})
+    if isinstance(config, list):
+        return Sequential(read_part(config, custom), value.get("name"))
+    if kind == "Model":
+        return read_graph(custom, **config)
+    if kind not in kinds:
+        advice = "Write the model in Python and use model.load_weights, or pass custom_objects"
+        raise StorageError(f"expected layers of Keras 1. Received: {kind}. {advice}")
+    given = {key: part for key, part in config.items() if part is not None and key not in UNUSED.split()}
+    return kinds[kind](**{key: read_part(part, custom) for key, part in given.items()})
+
+
+def read_graph(custom, name, layers, input_layers, output_layers):
+    """Return the model of layers whose calls take outputs of others, each given by name, call and number."""
+    results = {}
+    find = lambda ends: unwrap([results[name][call][number] for name, call, number in ends])
+    for spec in layers:
+        layer, calls = read_part(spec, custom), spec["inbound_nodes"]
+        results[spec["name"]] = made = [layer.outputs] if isinstance(layer, KerasModel) else [] if calls else [[layer]]
+        made += [y if isinstance(y, list) else [y] for y in (layer(find(ends)) for ends in calls)]
+    return Model(find(input_layers), find(output_layers), name)
+
+
+UNUSED = "mode_type output_shape_type output_mask_type arguments sparse"
+make_input = lambda batch_input_shape, name, input_dtype=None: layers.Input(None, batch_input_shape, name, input_dtype)
+KINDS = {name: kind for name, kind in vars(layers).items() if isinstance(kind, type) and issubclass(kind, KerasLayer)}
+del KINDS["Lambda"]  # whose files hold byte code
+KINDS |= {"InputLayer": make_input, "Merge": layers.Merge, "MaxNorm": named_objects.maxnorm}
+KINDS |= {"NonNeg": named_objects.BOUNDS["nonneg"], "UnitNorm": named_objects.BOUNDS["unitnorm"]}
+KINDS |= dict.fromkeys(("WeightRegularizer", "L1L2Regularizer", "ActivityRegularizer"), named_objects.L1L2)
+"""Makers of layers, regularizers and constraints by their class in Keras 1."""
 
 
 def resolve(value, get):
@@ -252,4 +323,4 @@ acc.__name__ = "acc"
 unwrap = lambda values: values[0] if isinstance(values, (list, tuple)) and len(values) == 1 else values
 count_rows = lambda x: len(x[0] if isinstance(x, list) else x)
 SAVED = "model.save(path) and load_model(path) keep layers, weights and optimizer"
-ADVICE = dict.fromkeys(("model_from_json", "model_from_yaml"), SAVED)
+ADVICE = {"model_from_yaml": SAVED}
