@@ -37,8 +37,7 @@ def to_size(value):
     """Return the number of an array of one element, and the integer for a whole number, also in a shape."""
     if type(value) in (tuple, list) and any(isinstance(v, (float, np.floating, np.ndarray)) for v in value):
         return type(value)(map(to_size, value))
-    is_whole = isinstance(value, (float, np.floating)) and value.is_integer()
-    return int(value) if is_whole else to_number(value)
+    return int(value) if isinstance(value, (float, np.floating)) and value.is_integer() else to_number(value)
 
 
 def call(function, *args, **options):

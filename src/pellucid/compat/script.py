@@ -26,8 +26,7 @@ from pellucid.tracking.experiment import describe_error
 
 STDIN = "<stdin>"
 NEEDS_INTEGER = re.compile(
-    r"float\d*' object cannot be interpreted as an integer|slice indices must be integers|only integers, slices"
-    "|expected a sequence of integers|non-int of type 'float'"
+    r"float\d*' object cannot|slice indices must|only integers, sl|of integers or|non-int of type 'f"
 )
 MAGIC = re.compile(r"(?P<indent>[ \t]*)(?:%time\s+(?P<timed>\S.*)|[%!?].*|[\w.]+\?+\s*)")
 PYLAB = "import numpy as np, matplotlib.pyplot as plt; from pylab import *"
@@ -221,8 +220,9 @@ class ScriptRun:
         if not isinstance(error, PellucidError) and not message.startswith(type(error).__name__):
             message = f"{type(error).__name__}: {message}"
         if isinstance(error, TypeError | IndexError) and NEEDS_INTEGER.search(message):
-            message += ". Sizes and indices must be integers: write int(...) around them"
-            if not self.is_python2:
-                message += ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
+            division = ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
+            message += ". Sizes and indices must be integers: write int(...) around them" + division * (
+                not self.is_python2
+            )
         heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
         return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])

@@ -154,8 +154,7 @@ class KerasModel(GraphAttributes, pel.Model):
         """Load weights that `save_weights`, or genuine Keras 1, saved, by the names or in the order of layers."""
         with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
-            names = [n.decode() if isinstance(n, bytes) else n for n in root.attrs["layer_names"]]
-            names = [n for n in names if len(root[n].attrs["weight_names"])]
+            names = [n for n in np.asarray(root.attrs["layer_names"], str) if len(root[n].attrs["weight_names"])]
             places = {layer.name: place for place, layer in enumerate(self.layers)}
             if {*names} <= {*places}:
                 names.sort(key=places.get)
@@ -238,16 +237,16 @@ def read_hdf5(path, custom):
     """Return the model of a file of genuine Keras 1, compiled if its optimizer is known."""
     with report_damage(StorageError, f"Cannot read {path}"):
         with open_hdf5(path, "r") as store:
-            texts = {"training_config": "{}", **store.attrs}
+            texts = dict(store.attrs)
         if "model_config" not in texts:
             raise StorageError("it has weights and no model. Read it with model.load_weights")
         model = read_part(parse_json(texts["model_config"], "model"), custom)
         model.load_weights(path)
-        settings = parse_json(texts["training_config"], "training configuration")
-        kind, options = settings.get("optimizer_config", {"class_name": "", "config": {}}).values()
-        if kind.lower() in optimizers.NAMED:
+        settings = parse_json(texts.get("training_config", "{}"), "training configuration")
+        if settings and settings["optimizer_config"]["class_name"] in KINDS:
             loss, measures = (resolve(settings[k], lambda name: custom.get(name, name)) for k in ("loss", "metrics"))
-            model.compile(optimizers.NAMED[kind.lower()](**options), loss, measures, settings["loss_weights"])
+            optimizer = read_part(settings["optimizer_config"], custom)
+            model.compile(optimizer, loss, measures, settings["loss_weights"])
     return model
 
 
@@ -258,7 +257,7 @@ def model_from_json(json_string, custom_objects=None):
 
 
 def read_part(value, custom):
-    """Return the layer, model, regularizer or constraint that a dict describes, or the meaning of another value."""
+    """Return the layer, model, optimizer, regularizer or constraint that a dict describes, or another value."""
     if isinstance(value, list):
         return tuple(read_part(part, custom) for part in value)
     if not isinstance(value, dict):
@@ -272,8 +271,7 @@ def read_part(value, custom):
     if kind not in kinds:
         advice = "Write the model in Python and use model.load_weights, or pass custom_objects"
         raise StorageError(f"expected layers of Keras 1. Received: {kind}. {advice}")
-    given = {key: part for key, part in config.items() if part is not None and key not in UNUSED.split()}
-    return kinds[kind](**{key: read_part(part, custom) for key, part in given.items()})
+    return kinds[kind](**{k: read_part(v, custom) for k, v in config.items() if v is not None and k not in UNUSED})
 
 
 def read_graph(custom, name, layers, input_layers, output_layers):
@@ -287,14 +285,15 @@ def read_graph(custom, name, layers, input_layers, output_layers):
     return Model(find(input_layers), find(output_layers), name)
 
 
-UNUSED = "mode_type output_shape_type output_mask_type arguments sparse"
+UNUSED = {"mode_type", "output_shape_type", "output_mask_type", "arguments", "sparse"}
 make_input = lambda batch_input_shape, name, input_dtype=None: layers.Input(None, batch_input_shape, name, input_dtype)
-KINDS = {name: kind for name, kind in vars(layers).items() if isinstance(kind, type) and issubclass(kind, KerasLayer)}
+KINDS = {n: k for n, k in vars(layers).items() if isinstance(k, type) and issubclass(k, KerasLayer)}
+KINDS |= {kind.__name__: kind for kind in optimizers.NAMED.values()}
 del KINDS["Lambda"]  # whose files hold byte code
 KINDS |= {"InputLayer": make_input, "Merge": layers.Merge, "MaxNorm": named_objects.maxnorm}
 KINDS |= {"NonNeg": named_objects.BOUNDS["nonneg"], "UnitNorm": named_objects.BOUNDS["unitnorm"]}
 KINDS |= dict.fromkeys(("WeightRegularizer", "L1L2Regularizer", "ActivityRegularizer"), named_objects.L1L2)
-"""Makers of layers, regularizers and constraints by their class in Keras 1."""
+"""Makers of layers, optimizers, regularizers and constraints by their class in Keras 1."""
 
 
 def resolve(value, get):

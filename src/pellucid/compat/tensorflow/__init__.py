@@ -7,13 +7,11 @@ TensorFlow, except for random bits.
 import argparse
 import contextlib
 import functools
-import glob as _glob
 import itertools
 import logging as _logging
-import os as _os
-import shutil as _shutil
 import sys
 from pathlib import Path as _Path
+from pkgutil import resolve_name as _resolve_name
 from types import ModuleType, SimpleNamespace
 
 from pellucid.compat.missing_names import add_missing_name_errors, read_old_names
@@ -72,12 +70,10 @@ flags = _make_module(
     {"FLAGS": _FLAGS, **{f"DEFINE_{n}": functools.partial(_define_flag, kind=kind) for n, kind in _KINDS.items()}},
 )
 app = _make_module("tensorflow.app", {"flags": flags, "run": _run})
-_FILES = {
-    "GFile": open, "FastGFile": open, "Open": open, "Exists": _os.path.exists, "IsDirectory": _os.path.isdir,
-    "MakeDirs": lambda dirname: _Path(dirname).mkdir(parents=True, exist_ok=True), "MkDir": _os.mkdir,
-    "Glob": _glob.glob, "ListDirectory": _os.listdir, "Remove": _os.remove, "DeleteRecursively": _shutil.rmtree,
-}  # fmt: skip
-gfile = _make_module("tensorflow.gfile", _FILES)
+_FILES = """GFile=builtins:open FastGFile=builtins:open Open=builtins:open Exists=os.path:exists MkDir=os:mkdir
+IsDirectory=os.path:isdir ListDirectory=os:listdir Glob=glob:glob Remove=os:remove DeleteRecursively=shutil:rmtree"""
+gfile = _make_module("tensorflow.gfile", {n: _resolve_name(p) for n, p in (e.split("=") for e in _FILES.split())})
+gfile.MakeDirs = lambda dirname: _Path(dirname).mkdir(parents=True, exist_ok=True)
 logging = _logging.getLogger("tensorflow")
 _LEVELS = {name: getattr(_logging, name) for name in ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")}
 vars(logging).update(_LEVELS, warn=logging.warning, set_verbosity=logging.setLevel)

@@ -17,27 +17,23 @@ class DataSet:
 
     def __init__(self, images, labels, seed=None):
         self.images, self.labels, self.num_examples = images, labels, len(images)
-        self.epochs, self.order, self.rng = 0, np.arange(0), np.random.default_rng(seed)
+        self.epochs_completed, self.rng = 0, np.random.default_rng(seed)
+        self.order = self.rng.permutation(self.num_examples)
 
-    epochs_completed = property(lambda self: max(self.epochs - 1, 0))
-
-    def next_batch(self, batch_size, fake_data=False, shuffle=True):
+    def next_batch(self, batch_size, fake_data=False):
         while len(self.order) < batch_size:
-            self.epochs += 1
-            epoch = self.rng.permutation(self.num_examples) if shuffle else np.arange(self.num_examples)
-            self.order = np.concatenate([self.order, epoch])
+            self.epochs_completed += 1
+            self.order = np.concatenate([self.order, self.rng.permutation(self.num_examples)])
         chosen, self.order = self.order[:batch_size], self.order[batch_size:]
         return self.images[chosen], self.labels[chosen]
 
 
 def read_data_sets(
-    train_dir, fake_data=False, one_hot=False, dtype="float32", reshape=True, validation_size=5000, seed=None,
-    source_url=None,
-):  # fmt: skip
+    train_dir, fake_data=False, one_hot=False, dtype=None, reshape=True, validation_size=5000, seed=None
+):
     """Return the digits of IDX files in a folder or, without them, the MNIST digits that pellucid has."""
-    if fake_data or dtype != "float32":
-        given = f"fake_data={fake_data!r}, dtype={dtype!r}"
-        raise OptionError(f"read_data_sets: expected fake_data=False and dtype=tf.float32. Received: {given}")
+    if fake_data or dtype not in (None, "float32"):
+        raise OptionError(f"Expected fake_data=False and dtype=tf.float32. Received: {fake_data} and {dtype}")
     files = [next((p for s in ("", ".gz") if (p := Path(train_dir, n + s)).exists()), None) for n in NAMES]
     is_complete = None not in files
     parts = [pel.data.read_idx(f) for f in files] if is_complete else [e for pair in pel.data.mnist() for e in pair]

@@ -19,15 +19,14 @@ def inference(images, hidden1_units, hidden2_units):
 
 def loss(logits, labels):
     """Return the mean cross-entropy of integer labels."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=tf.to_int64(labels))
-    return tf.reduce_mean(losses, name="xentropy_mean")
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=logits, labels=tf.to_int64(labels)))
 
 
 def training(loss, learning_rate):
     """Return the operation of a step of gradient descent, with a summary of the loss and a counter of steps."""
     tf.summary.scalar("loss", loss)
-    step = tf.Variable(0, name="global_step", trainable=False)
-    return tf.train.GradientDescentOptimizer(learning_rate).minimize(loss, global_step=step)
+    optimizer = tf.train.GradientDescentOptimizer(learning_rate)
+    return optimizer.minimize(loss, global_step=tf.Variable(0, name="global_step", trainable=False))
 
 
 def evaluation(logits, labels):
