@@ -223,14 +223,14 @@ def test_a_division_that_needs_python_2_is_explained() -> None:
 FLOAT_SIZES = """np.linspace(0, 1, 10.0).shape, np.linspace(0, 1, num=np.floor(3.7)).shape, np.zeros(3.0).shape
 np.ones((2.0, np.sqrt(9))).shape, np.empty([2.0, 1]).shape, np.eye(2.0).tolist(), np.arange(6).reshape(2.0, -1).shape
 np.random.uniform(0, 1, 3.0).shape, np.random.normal(size=(2.0, 3)).shape, np.random.rand(2.0, 3).shape
-np.reshape([1.5, 2.0], (2.0, 1)).tolist(), np.repeat([1.0], 2.0).dtype, np.tile(1.0, 2.0).dtype"""
+np.ones(1.0, int), np.reshape([1.5, 2.0], (2.0, 1)).tolist(), np.repeat([1.0], 2.0).dtype, np.tile(1.0, 2.0).dtype"""
 
 
 def test_sizes_may_be_whole_floats(capsys: Output) -> None:
     run(f"import numpy as np\nprint([{FLOAT_SIZES.replace(chr(10), ', ')}])")
     assert capsys.readouterr().out == (
-        "[(10,), (3,), (3,), (2, 3), (2, 1), [[1.0, 0.0], [0.0, 1.0]], (2, 3), (3,), (2, 3), (2, 3), [[1.5], [2.0]], "
-        "dtype('float64'), dtype('float64')]\n"
+        "[(10,), (3,), (3,), (2, 3), (2, 1), [[1.0, 0.0], [0.0, 1.0]], (2, 3), (3,), (2, 3), (2, 3), array([1]), "
+        "[[1.5], [2.0]], dtype('float64'), dtype('float64')]\n"
     )
     advice = ". Sizes and indices must be integers: write int(...) around them"
     for source in ("np.zeros(3.5)", "np.arange(3)[1.0]", "np.arange(3)[:2.0]", "[0] * 2.0", "np.full(2.0, 1.0)"):

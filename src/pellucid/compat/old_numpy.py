@@ -50,8 +50,8 @@ def call(function, *args, **options):
         if all(a is b for a, b in zip(values, numbers, strict=True)):
             raise
         result = function(*numbers[: len(args)], **dict(zip(options, numbers[len(args) :], strict=True)))
-    is_size = type(result) is np.ndarray and result.shape == (1,) and result.dtype.kind in "iu"
-    return result.view(IntegerArray) if is_size else result
+    is_read = type(result) is np.ndarray and getattr(function, "__name__", "").startswith("from")
+    return result.view(IntegerArray) if is_read and result.shape == (1,) and result.dtype.kind in "iu" else result
 
 
 def format_values(text, values):
