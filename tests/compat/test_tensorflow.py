@@ -621,7 +621,7 @@ def test_log_messages_have_the_level_of_the_script(caplog: pytest.LogCaptureFixt
     assert caplog.messages == ["step 3"]
 
 
-def test_the_tutorial_network(sess: Any) -> None:
+def test_the_tutorial_network(sess: Any, tmp_path: Path) -> None:
     from pellucid.compat.tensorflow.examples.tutorials.mnist import mnist
 
     tf.set_random_seed(1)
@@ -635,7 +635,10 @@ def test_the_tutorial_network(sess: Any) -> None:
     expected = np.log(np.exp(z).sum(1)) - z[np.arange(6), labels]
     np.testing.assert_allclose(first, expected.mean(), rtol=1e-5)
     assert count == (z.argmax(1) == labels).sum()
-    sess.run(train, {x: images, y: labels})
+    summaries = tf.merge_all_summaries()
+    tf.train.SummaryWriter(tmp_path, graph_def=sess.graph_def).add_summary(
+        sess.run([train, summaries], {x: images, y: labels})[1]
+    )
     assert sess.run(loss, {x: images, y: labels}) < first
     names = [v.name for v in tf.trainable_variables()]
     assert names[:2] + names[-1:] == ["hidden1/weights:0", "hidden1/biases:0", "softmax_linear/biases:0"]

@@ -155,9 +155,8 @@ class KerasModel(GraphAttributes, pel.Model):
         with report_damage(StorageError, f"Cannot read the weights in {filepath}"), open_hdf5(filepath, "r") as store:
             root = store.get("model_weights", store)
             names = [n for n in np.asarray(root.attrs["layer_names"], str) if len(root[n].attrs["weight_names"])]
-            places = {layer.name: place for place, layer in enumerate(self.layers)}
-            if {*names} <= {*places}:
-                names.sort(key=places.get)
+            own = [layer.name for layer in self.layers]
+            names = sorted(names, key=own.index) if {*names} <= {*own} else names
             weights = [np.array(root[n][weight]) for n in names for weight in root[n].attrs["weight_names"]]
         own, shapes = [w.shape for w in self.get_weights()], [w.shape for w in weights]
         if shapes != own:

@@ -131,8 +131,8 @@ def start_states(cell, x, axis, initial_state, dtype):
     state = cell.zero_state(known or FUNCTIONS["shape"](x)[axis], dtype) if initial_state is None else initial_state
     states, sizes = [convert(s) for s in flatten(state)], flatten(cell.state_size)
     if len(states) != len(sizes):
-        form = f"Expected an initial_state of the form of the state_size {cell.state_size}. Received: {state}"
-        raise UseError(f"{form}. tf.split(state, {len(sizes)}, 1) splits a joined state")
+        advice = f"tf.split(state, {len(sizes)}, 1) splits a joined state"
+        raise UseError(f"Expected an initial_state like {cell.state_size}. Received: {state}. {advice}")
     declare = lambda s, n: make_op("Identity", lambda e: e, [s], outputs=[([None, n], s.dtype)])
     is_known = lambda s, n: s.shape.is_fully_defined() or not isinstance(n, int)
     return [s if is_known(s, n) else declare(s, n) for s, n in zip(states, sizes, strict=True)]

@@ -86,8 +86,8 @@ class Trace:
 
 class Session:
     def __init__(self, target="", graph=None, config=None):
-        self.graph, self.closed = graph or graphs.GRAPHS[-1], False
-        self.shared, self.initialized, self.generators = {}, set(), {}
+        self.graph = self.graph_def = graph or graphs.GRAPHS[-1]
+        self.shared, self.initialized, self.generators, self.closed = {}, set(), {}, False
         self.programs, self.feeds, self.sizes = {}, {}, set()
 
     def run(self, fetches, feed_dict=None, options=None, run_metadata=None):
