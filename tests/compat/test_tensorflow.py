@@ -659,8 +659,6 @@ def test_digits_of_contrib_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         datasets.load_dataset("iris")
     with pytest.raises(pel.OptionError, match=r"Expected fake_data=False .* Received: True and None"):
         read_data_sets("x", fake_data=True)
-    with pytest.raises(AttributeError, match=r"tensorflow\.contrib\.learn\.Estimator of TensorFlow is not in pellucid"):
-        print(tf.contrib.learn.Estimator)
 
 
 @pytest.mark.parametrize("axes", [None, [1]])

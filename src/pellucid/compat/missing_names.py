@@ -43,8 +43,6 @@ def explain_missing_name(module: str, name: str, known: dict[str, Any]) -> NoSuc
     version = read_old_names().get(module, {}).get(name)
     if version is None:
         hint = near_miss(name, (n for n in known if not n.startswith("_")))
-        if module not in read_old_names():
-            return NoSuchNameError(f"{module}.{name} of {library} is not in pellucid.compat.{hint}")
         return NoSuchNameError(f"{module} has no {name!r}, in any version of {library}.{hint}")
     advice = REPLACEMENTS.get(module, {}).get(name) or FOREIGN_FUNCTIONS.get(name, "pellucid has no counterpart.")
     return NoSuchNameError(f"{module}.{name} of {library} {version} is not in pellucid.compat. {advice}")
