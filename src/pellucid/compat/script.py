@@ -220,9 +220,8 @@ class ScriptRun:
         if not isinstance(error, PellucidError) and not message.startswith(type(error).__name__):
             message = f"{type(error).__name__}: {message}"
         if isinstance(error, TypeError | IndexError) and NEEDS_INTEGER.search(message):
-            division = ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
-            message += ". Sizes and indices must be integers: write int(...) around them" + division * (
-                not self.is_python2
-            )
+            message += ". Sizes and indices must be integers: write int(...) around them"
+            if not self.is_python2:
+                message += ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
         heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
         return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])
