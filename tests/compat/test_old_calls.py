@@ -34,13 +34,13 @@ def scope() -> dict[str, Any]:
         2: """batch_size nb_epoch n m k d repeats reps sections pool_length stride nb_feature num_units input_size
         output_size filter_length atrous_rate rate axis2 width scale_factor""",
         0.5: """p keep_prob sigma low high alpha epsilon momentum beta1 beta2 beta_1 beta_2 rho decay std mean avg
-        stddev l1 l2 l learning_rate lr val mask_value minval maxval factor min_lr decay_rate""",
+        stddev l1 l2 l learning_rate lr val mask_value minval maxval factor min_lr decay_rate range leakiness scale_in scale_out gain""",
         0: "verbose patience seed start indices i labels int_labels axis reduction_indices",
         1: "shift step pad_width cropping value",
         3: "filter_size nb_row nb_col output_dim nb_classes",
         4: "stop num_filters nb_filter",
         None: """W init activation inner_activation W_regularizer b_regularizer W_constraint b_constraint border_mode
-        subsample subsample_length nonlinearity bias outfile global_step""",
+        subsample subsample_length nonlinearity bias outfile global_step b""",
     }
     values: dict[str, Any] = {name: value for value, names in groups.items() for name in names.split()}
     values |= dict.fromkeys(["x", "logits", "target", "y_true", "targets"], x)
@@ -87,6 +87,7 @@ def scope() -> dict[str, Any]:
         "equation": "ij,jk",
         "padding": "same",
         "pad": "same",
+        "input_var": images,
         "path": "m.pel",
         "separator": ";",
         "append": True,
@@ -125,6 +126,9 @@ def evaluate(entry: Replacement, scope: dict[str, Any]) -> None:
         "set_subtensor": {"y": scope["v"]},
         "inc_subtensor": {"y": scope["v"]},
         "function": {"inputs": [], "updates": {}},
+        "EmbeddingLayer": {"W": "he_normal"},
+        "get_output": {"layer": scope["x"]},
+        "get_all_params": {"layer": scope["loss"]},
     }.get(last, {})
     if entry.receiver == "optimizer":
         names |= {"optimizer": pel.optimizers.SGD(0.1)}
@@ -193,6 +197,7 @@ def test_the_tables_agree_with_the_advice_for_foreign_names() -> None:
 DIFFERENT = {
     *("float16", "float32", "float64", "int32", "int64", "uint8"),  # the advice is for conversions
     *("embedding_lookup", "l2_normalize", "sigmoid_cross_entropy_with_logits"),  # the advice has one of two forms
+    *("InputLayer", "get_output"),  # the advice is for a layer without a variable
     *("linear", "squared_error", "squared_difference"),  # a layer, a loss and an elementwise function have one name
 }
 """Names whose entry and advice differ on purpose."""

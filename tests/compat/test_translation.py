@@ -114,9 +114,10 @@ if True:
     m = pel.Sequential([pel.nn.Input((3,)), pel.nn.Dense(4, activation="relu", kernel_initializer="random_uniform"), \
 pel.nn.Dropout(0.5)])
     m.add(pel.nn.Input((5, 3)))
-    m.add(pel.nn.LSTM(8))
+    m.add(pel.nn.LSTM(8, recurrent_activation=lambda x: pel.clip(0.2 * x + 0.5, 0, 1), \
+recurrent_initializer=pel.nn.initializers.Orthogonal(1.1)))
     m.add(pel.nn.Conv2D(8, (3, 3), padding="same"))
-    m.compile(pel.optimizers.Adadelta(1.0), "mse")
+    m.compile(pel.optimizers.Adadelta(1.0, epsilon=1e-08), "mse")
     print(m.fit(x, y, batch_size=32, epochs=10, verbose=2).history["val_accuracy"])
 i = pel.nn.Input((3,))
 m = pel.Model(i, pel.nn.Dense(2)(i))

@@ -42,10 +42,16 @@ class Replacement(NamedTuple):
 
     def find_value(self):
         """Return today's code for an attribute, or for a function that is not called if it takes the same arguments."""
-        body = parse_expression(self.code or "None")
-        required = [p.name for p in self.parameters if p.default is p.empty]
-        is_same = isinstance(body, ast.Call) and [getattr(a, "id", "") for a in body.args][: len(required)] == required
-        return body if self.code and not self.signature else body.func if is_same else None
+        if not self.code or not self.signature:
+            return parse_expression(self.code) if self.code else None
+        body, required = self.fill(self.find_defaults()), [p.name for p in self.parameters if p.default is p.empty]
+        is_same = isinstance(body, ast.Call) and [getattr(a, "id", "") for a in body.args] == required
+        return body.func if is_same and not body.keywords else None
+
+    def find_defaults(self):
+        """Return the nodes of parameters that may not be left out, such as ``x`` for ``x`` and 0.9 for ``rho=0.9``."""
+        values = {p.name: ast.Name(p.name) if p.default is p.empty else p.default for p in self.parameters}
+        return {name: replace_value(name, value) for name, value in values.items() if value is not ...}
 
     def describe(self, given=()):
         """Return the message for a call with some optional parameters, such as ``dot(x, y) is x @ y today``."""
@@ -53,8 +59,7 @@ class Replacement(NamedTuple):
         if not self.code:
             return f"{title}: {self.note}"
         shown = [p for p in self.parameters if p.default is p.empty or p.name in given]
-        defaults = {p.name: p.default for p in self.parameters if isinstance(p.default, ast.AST)}
-        today = unparse(self.fill(defaults | {p.name: ast.Name(p.name) for p in shown}))
+        today = unparse(self.fill(self.find_defaults() | {p.name: ast.Name(p.name) for p in shown}))
         if self.signature:
             title = f"{title}({', '.join(map(format_parameter, shown))})"
         return f"{title} is {today} today{'. ' * bool(self.note)}{self.note}" if title != today else ""
@@ -123,6 +128,15 @@ def read_replacements():
                     new = Replacement(f"{module}.{last}", receiver, parsed, today, note, result)
                     found.setdefault(new.name, []).append(new)
     return found
+
+
+def replace_value(name, node):
+    """Return the node of an argument, or of what its text means today: ``"normal"`` of ``init`` is "random_normal"."""
+    value = getattr(node, "value", None)
+    if entries := read_replacements().get(f"value.{name}.{value}"):
+        return parse_expression(entries[0].code)
+    known = FOREIGN_VALUES["initializer"] if name in ("init", "inner_init") else {}
+    return ast.Constant(known[value][0]) if value in known else node
 
 
 class NameResolver:
@@ -199,6 +213,8 @@ class NameResolver:
                 return "int" if kinds == {"int"} else "Variable" if kinds & {"Variable", "SharedVariable"} else ""
             case ast.Attribute(attr="dtype"):
                 return "Dtype"
+            case ast.Tuple(elts=[_, _]):
+                return "Pair"
             case ast.Name() | ast.Attribute():
                 kinds = self.kinds.get(ast.unparse(node)) or self.previous.get(ast.unparse(node), set())
                 sure = kinds - {"", "int"}
@@ -279,11 +295,8 @@ class OldCallReplacer(ast.NodeTransformer):
     def replace_argument(self, name, node):
         if isinstance(node, list):
             return [*map(self.visit, node)]
-        value = getattr(node, "value", None)
-        if name == "init" and value in FOREIGN_VALUES["initializer"]:
-            return ast.Constant(FOREIGN_VALUES["initializer"][value][0])
-        entries = self.resolver.table.get(f"value.{name}.{value}")
-        return parse_expression(entries[0].code) if entries else self.visit(node)
+        new = replace_value(name, node)
+        return self.visit(node) if new is node else new
 
     def visit_Name(self, node):
         name, stays = self.resolver.find_name(node), hasattr(node, "stays")

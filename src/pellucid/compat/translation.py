@@ -1,6 +1,7 @@
 """Translation of an old script to today's pellucid: known calls are replaced in the text, everything else stays."""
 
 import ast
+import copy
 import io
 import os
 import re
@@ -110,7 +111,7 @@ class _Translator(OldCallReplacer):
 
     def find_edits(self, node):
         """Return the edits for the changes in a node: start, end and new text; None to rewrite the node."""
-        if isinstance(node, ast.expr | ast.Expression) and not hasattr(node, "source"):
+        if isinstance(node, ast.expr) and not hasattr(node, "source"):
             return None
         edits = []
         for child in ast.iter_child_nodes(node):
@@ -133,7 +134,8 @@ class _Translator(OldCallReplacer):
         new = super().visit(node)
         if new is not node:
             self.count += 1
-            new = ast.Expression(new) if hasattr(new, "source") else new
+            new = copy.copy(new)  # which may be a part of the old node
+            vars(new).pop("source", None)
             new.replaces = node.source
         return new
 

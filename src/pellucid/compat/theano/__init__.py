@@ -13,7 +13,7 @@ from pellucid.compat.missing_names import add_missing_name_errors
 from pellucid.compat.theano import functions, gradient, loops, networks, printing, random_streams, variables
 from pellucid.compat.theano.configuration import config as config
 from pellucid.compat.theano.networks import NNET
-from pellucid.compat.theano.tensor_functions import FUNCTIONS
+from pellucid.compat.theano.tensor_functions import FUNCTIONS, compute_matrix_norm
 from pellucid.compat.theano.variables import SharedVariable, TensorType, get_dtype
 from pellucid.compat.theano.variables import Variable as Variable
 
@@ -76,7 +76,8 @@ MODULES = {
     "tensor.basic tensor.extra_ops tensor.sort tensor.slinalg": FUNCTIONS,
     "tensor.var tensor.sharedvar tensor.elemwise": CLASSES,
     "tensor.signal sandbox misc": {},
-    "tensor.nlinalg": FUNCTIONS | {"alloc_diag": FUNCTIONS["diag"], "extract_diag": FUNCTIONS["diag"]},
+    "tensor.nlinalg": FUNCTIONS
+    | {**dict.fromkeys(["alloc_diag", "extract_diag"], FUNCTIONS["diag"]), "norm": compute_matrix_norm},
     "tensor.xlogx": XLOGX,
     "tensor.shared_randomstreams sandbox.rng_mrg": RANDOM,
     "tensor.raw_random": {name: random_streams.draw_from_state(name) for name in DRAWS.split()}

@@ -160,6 +160,10 @@ def norm(x, L=2, axis=None, keepdims=False):
     return wrap(pel.vector_norm(cast_expr(x, as_real(expr(x).dtype)), axis, L, keepdims))
 
 
+def compute_matrix_norm(x, ord):
+    return wrap(pel.norm(expr(x), float(ord) if str(ord).endswith("inf") else ord))
+
+
 def make_deviation(function):
     return lambda x, axis=None, ddof=0, keepdims=False, corrected=False: wrap(
         function(cast_expr(x, as_real(expr(x).dtype)), axis, ddof, keepdims)
@@ -275,8 +279,8 @@ def roll(x, shift, axis=None):
 FUNCTIONS |= {
     "shape": lambda x: as_tensor_variable(x).shape,
     "reshape": lambda x, newshape, ndim=None: wrap(pel.reshape(expr(x), as_shape(newshape, ndim))),
-    "transpose": lambda x, *axes: wrap(
-        pel.transpose(expr(x), axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+    "transpose": lambda x, *order, axes=None: wrap(
+        pel.transpose(expr(x), order[0] if len(order) == 1 and not isinstance(order[0], int) else order or axes)
     ),
     "shape_padleft": lambda t, n_ones=1: dimshuffle(t, ["x"] * n_ones + list(range(expr(t).ndim))),
     "shape_padright": lambda t, n_ones=1: dimshuffle(t, list(range(expr(t).ndim)) + ["x"] * n_ones),
