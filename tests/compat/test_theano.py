@@ -355,6 +355,14 @@ ERRORS = [
 ]
 
 
+def test_matrix_norms_and_transpositions() -> None:
+    x = T.constant(np.array([[1.0, -2.0, 0.0], [3.0, 4.0, -8.0]]))
+    norms = [T.nlinalg.norm(x, 1), T.nlinalg.norm(x, "inf"), x.norm(1), T.transpose(x, axes=(1, 0)).norm(2, axis=1)]
+    found = [norm.eval() for norm in norms]
+    assert [*map(float, found[:3])] == [8, 15, 18]
+    np.testing.assert_allclose(found[3], np.linalg.norm([[1, -2, 0], [3, 4, -8]], axis=0))
+
+
 def test_errors() -> None:
     for build, error, message in ERRORS:
         with name_case(message), pytest.raises(error, match=message):

@@ -68,6 +68,7 @@ THEANO = [
     ("i = T.lscalar()\ny = w[i * 20:(i + 1) * 20] + 1", None),
     ("y = w[3 * 20:(3 + 1) * 20]", "y = w[3 * 20:(3 + 1) * 20]"),
     ("y = x.dtype.startswith('int')", 'y = x.dtype.name.startswith("int")'),
+    ("y = T.exp(w.copy())", "y = pel.exp(w)"),
     ("y = T.grad(cost=x.sum(),\n           wrt=[w])", "y = pel.grad(x.sum(), [w])"),
 ]
 
@@ -114,8 +115,7 @@ if True:
     m = pel.Sequential([pel.nn.Input((3,)), pel.nn.Dense(4, activation="relu", kernel_initializer="random_uniform"), \
 pel.nn.Dropout(0.5)])
     m.add(pel.nn.Input((5, 3)))
-    m.add(pel.nn.LSTM(8, recurrent_activation=lambda x: pel.clip(0.2 * x + 0.5, 0, 1), \
-recurrent_initializer=pel.nn.initializers.Orthogonal(1.1)))
+    m.add(pel.nn.LSTM(8, recurrent_activation=lambda x: pel.clip(0.2 * x + 0.5, 0, 1)))
     m.add(pel.nn.Conv2D(8, (3, 3), padding="same"))
     m.compile(pel.optimizers.Adadelta(1.0, epsilon=1e-08), "mse")
     print(m.fit(x, y, batch_size=32, epochs=10, verbose=2).history["val_accuracy"])
@@ -127,6 +127,61 @@ print(m.outputs[0].shape, pel.nn.Concatenate()([i, i]), pel.nn.Add()([i, i]))
 """
     )
     assert found.problems == [(12, "keras.layers.Convolution2D with these arguments. Channels are last")]
+
+
+LASAGNE = """\
+import lasagne, numpy as np, theano, theano.tensor as T
+from lasagne.nonlinearities import leaky_rectify, softmax, ScaledTanH
+x, y = T.tensor4('x'), T.ivector('y')
+net = lasagne.layers.InputLayer((None, 3, 4, 5), x)
+net = lasagne.layers.Conv2DLayer(net, 4, (2, 2), nonlinearity=leaky_rectify)
+net = lasagne.layers.Pool2DLayer(net, (2, 2), mode='max')
+net = lasagne.layers.DenseLayer(lasagne.layers.dropout(net, 0.0), 5, b=None, nonlinearity=ScaledTanH(0.5, 2))
+net = lasagne.layers.DenseLayer(net, 3, nonlinearity=softmax)
+loss = lasagne.objectives.categorical_crossentropy(lasagne.layers.get_output(net), y).mean()
+loss += 1e-4 * lasagne.regularization.regularize_network_params(net, lasagne.regularization.l2)
+params = lasagne.layers.get_all_params(net, trainable=True)
+train = theano.function([x, y], loss, updates=lasagne.updates.adam(loss, params, 0.1))
+images = np.random.RandomState(0).normal(size=(6, 3, 4, 5))
+labels = np.arange(6, dtype='int32') % 3
+losses = [train(images, labels) for _ in range(25)]
+predict = theano.function([x], T.argmax(lasagne.layers.get_output(net, deterministic=True), axis=1))
+accuracy = np.mean(predict(images) == labels)
+"""
+
+
+def test_networks_of_lasagne(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pel.config, "floatx", "float32")
+    pel.nn.set_random_seed(0)
+    found, names = translate_text(LASAGNE), {}
+    assert (found.problems, re.search("lasagne|theano", found.text.partition("Theano")[2])) == ([], None)
+    exec(found.text, names)
+    assert (names["images"].shape, names["losses"][-1] < names["losses"][0] / 2) == ((6, 3, 4, 5), True)
+    assert names["accuracy"] == 1
+    inputs = (
+        "import lasagne\nx = lasagne.layers.InputLayer((None, 4), input_var=y)\nz = lasagne.layers.InputLayer((3, 4))"
+    )
+    assert translate_text(inputs).text.partition("\n")[2].splitlines() == [
+        "x = pel.reshape(y, (-1, *(None, 4)[1:]))",
+        "z = pel.nn.Input((3, 4)[1:])",
+    ]
+    assert (
+        "not translated: lasagne.layers.LSTMLayer. pel"
+        in translate_text("import lasagne\nlasagne.layers.LSTMLayer(x, 3)").text
+    )
+
+
+def test_functions_that_are_not_called_keep_their_defaults() -> None:
+    source = "import theano.tensor as T, tensorflow as tf\nf = map(T.tanh, x)\nf = map(T.fscalar, x)\nf = tf.argmax\n"
+    assert translate_text(source).text.splitlines()[3:] == [
+        "f = map(pel.tanh, x)",
+        "# not translated: theano.tensor.fscalar with these arguments. "
+        'Known: theano.tensor.fscalar() is pel.scalar(dtype="float32") today',
+        "f = map(T.fscalar, x)",
+        "# not translated: tensorflow.argmax with these arguments. "
+        "Known: tensorflow.argmax(x) is pel.argmax(x, axis=0) today",
+        "f = tf.argmax",
+    ]
 
 
 def test_moved_functions_of_scikit_learn() -> None:
