@@ -56,6 +56,7 @@ def scope() -> dict[str, Any]:
         "x": pel.matrix("x", (3, 3)),
         "y": pel.matrix("y", (3, 3)),
         "v": pel.vector("v", (3,)),
+        "i": pel.imatrix("i", ("n", 2)),
         "square": square,
         "images": pel.tensor4("images", ("n", 8, 8, 3)),
         "kernel": pel.shared(np.zeros((3, 3, 3, 8))),

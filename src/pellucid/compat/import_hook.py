@@ -28,8 +28,7 @@ def explain_missing_module(name):
         return MissingModuleError(str(explain_missing_name(parent, last, vars(sys.modules.get(parent, sys)))))
     version = f" {next(iter(old[name].values()))}" if name in old else ""
     message = f"The module {name} of {LIBRARIES[name.partition('.')[0]]}{version} is not in {PACKAGE}"
-    advice = REPLACEMENTS.get(parent, {}).get(last, "pellucid legacy --translate says what replaces its names")
-    return MissingModuleError(f"{message}. {advice}")
+    return MissingModuleError(f"{message}. {REPLACEMENTS.get(parent, {}).get(last, '')}".rstrip(". "))
 
 
 class OldLibraryFinder:

@@ -100,7 +100,7 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     "batch_flatten": Advice("nn.Flatten()(x)"),
     "clip_by_value": Advice("pel.clip(x, 0, 1)"),
     "clamp": Advice("pel.clip(x, 0, 1)"),
-    "gather_nd": Advice("x[labels, labels]"),
+    "gather_nd": Advice("x[i[:, 0], i[:, 1]]", "Each row of i is the index of an element"),
     "index_select": Advice("pel.take(x, labels, axis=0)"),
     "embedding_lookup": Advice("table[labels]"),
     "scatter": Advice("x.at[0].set(1)"),
@@ -131,11 +131,13 @@ FOREIGN_FUNCTIONS: dict[str, Advice] = {
     "compile": Advice("pel.function([x], x + 1)", _CALL),
     "jit": Advice("pel.function([x], x + 1)", _CALL),
     # Random numbers
-    **repeat(
-        "randn rand randint random_normal random_uniform truncated_normal RandomStreams MRG_RandomStreams bernoulli "
-        "multinomial",
-        Advice("pel.random.Generator(0).normal(size=(3,))", _RANDOM),
-    ),
+    **repeat("RandomStreams MRG_RandomStreams", Advice("pel.random.Generator(0)", _RANDOM)),
+    **repeat("randn random_normal", Advice("pel.random.Generator(0).normal(size=(3,))", _RANDOM)),
+    **repeat("rand random_uniform", Advice("pel.random.Generator(0).uniform(size=(3,))", _RANDOM)),
+    "randint": Advice("pel.random.Generator(0).integers(0, 10, size=(3,))", _RANDOM),
+    "truncated_normal": Advice("pel.random.Generator(0).truncated_normal(size=(3,))", _RANDOM),
+    "bernoulli": Advice("pel.random.Generator(0).bernoulli(0.5, size=(3,))", _RANDOM),
+    "multinomial": Advice("pel.random.Generator(0).categorical(x)", "x are logits; p= takes probabilities"),
     **repeat("manual_seed set_seed seed set_rng", Advice("pel.nn.set_random_seed(0)")),
     # Networks as functions
     **repeat("log_sigmoid logsigmoid", Advice("pel.log(pel.sigmoid(x))", "It is computed without overflow")),
