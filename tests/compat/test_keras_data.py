@@ -3,7 +3,10 @@
 import hashlib
 import json
 import pickle
+import re
+import socket
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import pellucid as pel
 from pellucid.compat.keras import backend as K
 from pellucid.compat.keras import datasets, layers, models, sequence, text, utils
 from pellucid.compat.keras.preprocessing import image
+from pellucid.compat.script import ScriptRun
+from pellucid.compat.tensorflow import input_data
 from tests.named_case import name_case
 
 
@@ -228,3 +233,61 @@ def test_orderings() -> None:
     K.set_image_dim_ordering("channels_last")
     with pytest.raises(pel.OptionError, match="Expected dim_ordering"):
         K.set_image_dim_ordering("nchw")
+
+
+@pytest.fixture
+def refused_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise ConnectionRefusedError("the network is refused")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+STORE, CIFAR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/", "https://www.cs.toronto.edu/~kriz/"
+LOADERS: list[tuple[Callable[[], Any], str, str]] = [
+    (datasets.imdb.load_data, f"{STORE}imdb.npz", "imdb.npz"),
+    (datasets.imdb.get_word_index, f"{STORE}imdb_word_index.json", "imdb_word_index.json"),
+    (datasets.reuters.load_data, f"{STORE}reuters.npz", "reuters.npz"),
+    (datasets.reuters.get_word_index, f"{STORE}reuters_word_index.json", "reuters_word_index.json"),
+    (datasets.cifar10.load_data, f"{CIFAR}cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz"),
+    (datasets.cifar100.load_data, f"{CIFAR}cifar-100-python.tar.gz", "cifar-100-python.tar.gz"),
+    (lambda: utils.get_file("a.txt", "http://x/b.txt"), "http://x/b.txt", "a.txt"),
+]
+
+
+@pytest.mark.usefixtures("refused_network")
+@pytest.mark.parametrize(("load", "url", "name"), LOADERS, ids=[name for *_, name in LOADERS])
+def test_loaders_without_a_network_say_what_to_download(
+    folder: Path, load: Callable[[], Any], url: str, name: str
+) -> None:
+    with pytest.raises(pel.StorageError, match=f"Download {re.escape(url)} to {re.escape(str(folder / name))}"):
+        load()
+
+
+@pytest.mark.usefixtures("refused_network")
+def test_digits_need_no_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = datasets.mnist.load_data()
+    assert digits[1][0].shape == (10000, 28, 28)
+    monkeypatch.setattr(pel.data, "mnist", lambda: [(x[:20], y[:20]) for x, y in digits])
+    assert input_data.read_data_sets(str(folder), validation_size=5).test.images.shape == (20, 784)
+
+
+DOWNLOADS = [
+    "import urllib\nurllib.urlretrieve('http://example.com/a.gz', 'a.gz')\n",
+    "from urllib import urlretrieve\nurlretrieve('http://example.com/a.gz', 'a.gz')\n",
+    "import urllib.request\nurllib.request.urlretrieve('http://example.com/a.gz', 'a.gz')\n",
+    "from six.moves import urllib\nurllib.request.urlretrieve('http://example.com/a.gz', 'a.gz')\n",
+]
+
+
+@pytest.mark.usefixtures("refused_network")
+@pytest.mark.parametrize("source", DOWNLOADS)
+def test_downloads_of_scripts_say_where_to_put_the_file(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fetch.py").write_text(source, "utf-8")
+    ScriptRun("fetch.py").start()
+    assert f"Download http://example.com/a.gz to {tmp_path / 'a.gz'}" in capsys.readouterr().err

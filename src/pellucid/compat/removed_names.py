@@ -11,7 +11,9 @@ import os
 import pickle
 import pkgutil
 import sys
+import urllib.request
 from importlib import resources
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -72,6 +74,7 @@ def getargspec(function):
 
 
 _LOAD, _LOADS, _DUMP, _FROMSTRING = pickle.load, pickle.loads, pickle.dump, np.fromstring
+_URLRETRIEVE = urllib.request.urlretrieve
 
 
 def load_pickle(file, **options):
@@ -121,6 +124,15 @@ def imresize(arr, size, interp="bilinear", mode=None):
     columns, rows = size[::-1] if np.ndim(size) else (int(n * ratio) for n in image.size)
     kind = {"cubic": "BICUBIC"}.get(interp, interp.upper())
     return np.asarray(image.resize((columns, rows), Image.Resampling[kind]))
+
+
+def urlretrieve(url, filename=None, *arguments, **options):
+    """Download a file; if that fails, the error says where the script expects it."""
+    try:
+        return _URLRETRIEVE(url, filename, *arguments, **options)
+    except OSError as error:
+        error.add_note(f"Download {url} to {Path(filename).resolve()}" if filename else f"{url} was not downloaded")
+        raise
 
 
 def fetch_mldata(name, **options):
