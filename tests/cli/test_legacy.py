@@ -188,7 +188,10 @@ def test_a_translation_as_json(capsys: Output) -> None:
     Path("old.py").write_text("x\n")
     assert main(["legacy", "old.py", "--translate", "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert report["error"].endswith("not written: it stops in line 1, x: NameError: name 'x' is not defined")
+    assert report["error"].partition("not written: ")[2] == (
+        "it stops in line 1, x: NameError: name 'x' is not defined. "
+        "x is assigned nowhere: the listing leaves it to the reader, or it is misspelled"
+    )
     assert report["text"] is None
 
 

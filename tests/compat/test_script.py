@@ -73,6 +73,27 @@ def test_errors_show_the_original_lines(capsys: Output) -> None:
     ]
 
 
+LEFT = ". {0} is assigned nowhere: the listing leaves it to the reader, or it is misspelled"
+UNDEFINED = [
+    ("def f(x):\n    return len(training_data)\nf(1)", "training_data", LEFT),
+    ("print(training_data)", "training_data", LEFT),
+    ("print(x)\nx = 3", "x", ""),
+    ("del_me = 1\ndel del_me\nprint(del_me)", "del_me", ""),
+    ("if 0:\n    import numpy as np\nnp", "np", ""),
+    ("if 0:\n    import os.path\nos", "os", ""),
+    ("def f(data): pass\ndata", "data", ""),
+    ("from string import *\ntraining_data", "training_data", ""),
+    ("raise NameError(\"name 'a' is odd\")", "", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "sentence"), UNDEFINED)
+def test_names_that_the_listing_leaves_to_the_reader(text: str, name: str, sentence: str) -> None:
+    error = run(text).error.splitlines()[-1]
+    expected = f"error: NameError: name {name!r} is not defined{sentence.format(name)}"
+    assert error == (expected if name else "error: NameError: name 'a' is odd")
+
+
 def test_a_deep_recursion_prints_few_lines() -> None:
     lines = run("def f(n):\n    return f(n + 1)\nf(0)\n").error.splitlines()
     assert lines[1] == "  old.py:3: f(0)"

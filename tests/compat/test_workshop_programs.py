@@ -170,12 +170,13 @@ def test_a_convolutional_network_to_the_end(run) -> None:  # type: ignore[no-unt
         (programs.MOONS.replace("20000", "20"), None),
         (programs.THEANO, None),
         (programs.TENSORFLOW_SOFTMAX, "line 12 has no translation: tensorflow.Session. pel.function([x], y) compiles"),
-        (programs.LASAGNE, "line 11 has no translation: lasagne.layers.Pool2DLayer. "),
+        (programs.LASAGNE, "it stops in line 19, for images, labels in training_data:: NameError: "),
+        (programs.LASAGNE_DATA + programs.LASAGNE.replace("100)", "3)"), None),
         (programs.KERAS, "line 18 has no translation: imutils.paths.list_images. pel.data.image_folder reads"),
         (programs.ADDER.replace("10000", "20"), None),
         (programs.TENSORFLOW_CONVOLUTION, "line 32 has no translation: tensorflow.Session. pel.function([x], y)"),
     ],
-    ids=["moons", "theano", "softmax", "lasagne", "keras", "adder", "convolution"],
+    ids=["moons", "theano", "softmax", "lasagne", "lasagne with data", "keras", "adder", "convolution"],
 )
 def test_programs_are_translated_if_the_translation_runs(
     source: str, reason: str | None, capsys: pytest.CaptureFixture[str]

@@ -111,6 +111,22 @@ def is_unfinished(text):
     return text.endswith("\\")
 
 
+def explain_undefined_name(error, trees):
+    """Return a sentence for the text of a NameError if no statement of the trees defines the name, otherwise ``""``."""
+    found, defined = re.search(r"NameError: name '(\w+)' is not defined$", error), set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ExceptHandler(name=name):
+                defined.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.alias(name=name, asname=None):
+                defined.add(name.partition(".")[0])
+            case ast.alias(asname=name):
+                defined.add(name)
+    if found is None or {found[1], "*"} & defined:
+        return ""
+    return f". {found[1]} is assigned nowhere: the listing leaves it to the reader, or it is misspelled"
+
+
 class _ScriptModuleFinder:
     """Import hook that finds a script's own modules, Python 2 or 3, in its folder and in folders that it adds."""
 
@@ -211,7 +227,8 @@ class ScriptRun:
 
     def describe(self, error):
         """Return the lines of the script that led to an error, its message and its notes."""
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in self.units]
+        trace = traceback.extract_tb(error.__traceback__)
+        frames = [f for f in trace if f.filename in self.units]
         places = [f"{format_filename(f.filename)}:{f.lineno}, in {f.name}" for f in frames]
         lines = [f"  {place.removesuffix(', in <module>')}: {f.line}" for place, f in zip(places, frames, strict=True)]
         if len(lines) > MAX_LINES:
@@ -223,5 +240,7 @@ class ScriptRun:
             message += ". Sizes and indices must be integers: write int(...) around them"
             if not self.is_python2:
                 message += ". If they are quotients of integers, which Python 2 rounds down: pellucid legacy --python 2"
+        if isinstance(error, NameError) and frames[-1:] == trace[-1:]:
+            message += explain_undefined_name(message, [unit.tree for unit in self.units.values()])
         heading = ["Lines of the script, of which the last raised the error:"] * bool(lines)
         return "\n".join([*heading, *lines, f"error: {message}", *getattr(error, "__notes__", ())])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pellucid.compat import python2
 from pellucid.compat.old_calls import NameResolver, OldCallReplacer, is_old, unparse
+from pellucid.compat.script import explain_undefined_name
 
 IMPORT = "import pellucid as pel\n"
 FLOAT64 = 'pel.config.floatx = "float64"  # the default of Theano\n'
@@ -72,7 +73,7 @@ def run_program(found, path, arguments, seconds):
         return "line {} has no translation: {}".format(*found.problems[0])
     numbers = re.findall(rf'File "{re.escape(str(file))}", line (\d+)', errors)
     place = f"in line {numbers[-1]}, {found.text.splitlines()[int(numbers[-1]) - 1].strip()}: " if numbers else ""
-    return f"it stops {place or 'with '}{message}"
+    return f"it stops {place or 'with '}{message}{explain_undefined_name(message, [ast.parse(found.text)])}"
 
 
 class _Translator(OldCallReplacer):
