@@ -236,3 +236,11 @@ def test_formulas_on_which_a_rule_failed(name: str) -> None:
     fired, wrong = compare_rewrites(build(), VALUES)
     assert fired[rule]
     assert not wrong
+
+
+@pytest.mark.parametrize("rule", ["log_of_product", "log_of_quotient"])
+def test_the_logarithm_of_two_negative_factors_is_not_split(rule: str) -> None:
+    total = pel.exp(X) * Z + pel.exp(Y) * Z
+    fired, wrong = compare_rewrites(pel.log(total * Z if rule == "log_of_product" else total / Z), VALUES)
+    assert not fired[rule]
+    assert not wrong
