@@ -2633,7 +2633,7 @@ def matmul(x: Operand, y: Operand) -> Expr:
     X @ W
     """
 
-def max(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
+def max(x: Operand, axis: Axes = None, keepdims: bool = False, initial: float | None = None) -> Expr:
     r"""Maximum of the elements along axes, :math:`\max_i x_i`. Equal maxima share the gradient equally.
 
     Parameters
@@ -2644,6 +2644,8 @@ def max(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
         Axes to reduce; all by default.
     keepdims : bool
         Whether reduced axes stay, with length 1.
+    initial : number, optional
+        Another element, such as the maximum of no elements. By default, data without elements raise `ShapeError`.
 
     Examples
     --------
@@ -2723,7 +2725,7 @@ def mean(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
     broadcast_like(0.25, x)
     """
 
-def min(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
+def min(x: Operand, axis: Axes = None, keepdims: bool = False, initial: float | None = None) -> Expr:
     r"""Minimum of the elements along axes, :math:`\min_i x_i`. Equal minima share the gradient equally.
 
     Parameters
@@ -2734,6 +2736,8 @@ def min(x: Operand, axis: Axes = None, keepdims: bool = False) -> Expr:
         Axes to reduce; all by default.
     keepdims : bool
         Whether reduced axes stay, with length 1.
+    initial : number, optional
+        Another element, such as the minimum of no elements. By default, data without elements raise `ShapeError`.
 
     Examples
     --------
@@ -3407,7 +3411,8 @@ def size(x: Operand, axis: Axes = None, dtype: DTypeLike | None = None) -> Expr:
 def softmax(x: Operand, axis: Axes = -1) -> Expr:
     r"""Softmax along an axis, :math:`\operatorname{softmax}(x)_i = e^{x_i} / \sum_j e^{x_j}`.
 
-    The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow.
+    The maximum is subtracted from :math:`x` first. The result is the same and the exponentials cannot overflow. If an
+    element is infinite, all are NaN, as in Keras and JAX; elements of minus infinity have the probability 0.
 
     Parameters
     ----------
