@@ -289,6 +289,14 @@ def test_held_out_points_have_one_mark_each() -> None:
         pel.live.Figure(data={X: np.zeros((2, 2))}, views=[view]).to_spec()
 
 
+@pytest.mark.parametrize("shape", [(3, 2), ("n", 3)])
+def test_a_decision_boundary_is_that_of_any_number_of_points(shape) -> None:
+    X, w = pel.matrix("X", shape=shape), pel.shared(np.ones((shape[1], 1)), "w")
+    view = pel.live.decision_boundary(pel.function([X], pel.sigmoid(X @ w)))
+    with pytest.raises(pel.ShapeError, match=r"any number of rows, as in pel\.matrix\('X', shape=\('n', 2\)\). Rec"):
+        pel.live.Figure(data={X: np.zeros((3, shape[1]))}, views=[view]).to_spec()
+
+
 # Rewriting ----------------------------------------------------------------------------------------------------------
 
 

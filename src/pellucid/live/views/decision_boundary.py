@@ -35,11 +35,12 @@ class DecisionBoundary(View):
     def build(self, context: FigureContext) -> tuple[dict[str, Json], dict[str, Json]]:
         inputs = [i for i in self.predict.program.inputs if i.ndim or i not in context.inputs]
         controlled = {i: context.inputs[i] for i in self.predict.program.inputs if i not in set(inputs)}
-        if len(inputs) != 1 or inputs[0].ndim != 2 or (isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] != 2):
+        rows, columns = inputs[0].shape if len(inputs) == 1 and inputs[0].ndim == 2 else (0, 0)
+        if isinstance(rows, int) or (isinstance(columns, int) and columns != 2):
             received = ", ".join(f"{i} of shape {format_shape(i.shape)}" for i in inputs)
             raise ShapeError(
-                "pel.live.decision_boundary: expected a function of one matrix with two features, shape ('n', 2). "
-                f"Received: a function of ({received})"
+                "pel.live.decision_boundary: expected a function of one matrix with two features and any number of "
+                f"rows, as in pel.matrix('X', shape=('n', 2)). Received: a function of ({received})"
             )
         X = inputs[0]
         if context.features is None:
