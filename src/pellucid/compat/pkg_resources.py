@@ -12,19 +12,8 @@ def get_distribution(name):
     return SimpleNamespace(version=found.version, project_name=found.name, key=found.name.lower())
 
 
-def resource_filename(package, name):
-    """Return the path of a file of a package."""
-    return str(resources.files(package) / name)
-
-
-def resource_string(package, name):
-    return (resources.files(package) / name).read_bytes()
-
-
-def resource_stream(package, name):
-    return (resources.files(package) / name).open("rb")
-
-
-def resource_exists(package, name):
-    file = resources.files(package) / name
-    return file.is_file() or file.is_dir()
+find_resource = lambda package, name: resources.files(package) / name
+resource_filename = lambda package, name: str(find_resource(package, name))
+resource_string = lambda package, name: find_resource(package, name).read_bytes()
+resource_stream = lambda package, name: find_resource(package, name).open("rb")
+resource_exists = lambda package, name: (file := find_resource(package, name)).is_file() or file.is_dir()

@@ -113,15 +113,11 @@ def is_unfinished(text):
 
 def explain_undefined_name(error, trees):
     """Return a sentence for the text of a NameError if no statement of the trees defines the name, otherwise ``""``."""
-    found, defined = re.search(r"NameError: name '(\w+)' is not defined$", error), set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.ExceptHandler(name=name):
-                defined.add(name)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.alias(name=name, asname=None):
-                defined.add(name.partition(".")[0])
-            case ast.alias(asname=name):
-                defined.add(name)
+    found = re.search(r"NameError: name '(\w+)' is not defined$", error)
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    fields = [getattr(node, field, None) for node in nodes for field in ("name", "asname", "arg")]
+    defined = {field.partition(".")[0] for field in fields if isinstance(field, str)}
+    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     if found is None or {found[1], "*"} & defined:
         return ""
     return f". {found[1]} is assigned nowhere: the listing leaves it to the reader, or it is misspelled"

@@ -468,9 +468,7 @@ _recordings: ContextVar[tuple[set[Expr], ...]] = ContextVar("recordings", defaul
 def _add(table: _Table, key: Any, made: Expr) -> Expr:
     """Add an expression and return it, or the one that another thread has added since the key was looked up."""
     with interning_lock:
-        entry = table.get(key)
-        found = None if entry is None else entry()
-        if found is not None:
+        if key in table and (found := table[key]()) is not None:
             return found
         entry = _Entry(made, _remove)
         entry.key, entry.table = key, table

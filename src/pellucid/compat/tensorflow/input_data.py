@@ -48,6 +48,6 @@ def read_data_sets(
 
 def load_dataset(name, size="small", test_with_fake_data=False):
     """Return a data set of `tf.contrib.learn` by name."""
-    if name != "mnist":
-        raise OptionError(f"load_dataset: expected 'mnist'. Received: {name!r}. scikit-learn has load_iris and others")
-    return read_data_sets("MNIST-data")
+    if name == "mnist":
+        return read_data_sets("MNIST-data")
+    raise OptionError(f"load_dataset: expected 'mnist'. Received: {name!r}. scikit-learn has load_iris and others")

@@ -140,14 +140,7 @@ def _normalize_extreme(x: Expr, axis: Axes = None, keepdims: bool = False, initi
     return {**settings, "initial": x.dtype.type(initial).item()}
 
 
-def _draw_extreme_examples(rng: np.random.Generator) -> list[Example]:
-    examples = draw_reduction_examples(rng)
-    return [*examples, (examples[0][0], {"axis": (0, 2), "initial": 1.25})]
-
-
-def _extreme_grad(
-    g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool, initial: float | None = None
-) -> Expr:
+def _extreme_grad(g: Expr, y: Expr, x: Expr, axis: tuple[int, ...], keepdims: bool, initial: Any = None) -> Expr:
     extremum = restore_axes(y, x, axis, keepdims)
     is_extremum = call_op("cast", call_op("equal", x, extremum), dtype=x.dtype)
     count = call_op("sum", is_extremum, axis=axis, keepdims=True)
@@ -166,7 +159,7 @@ _extreme = functools.partial(
     normalize=_normalize_extreme,
     grad=_extreme_grad,
     value_range=_extreme_range,
-    examples=_draw_extreme_examples,
+    examples=lambda rng: [*(e := draw_reduction_examples(rng)), (e[0][0], {"axis": (0, 2), "initial": 1.25})],
 )
 
 

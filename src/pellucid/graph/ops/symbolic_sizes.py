@@ -387,7 +387,7 @@ def shape_template(
     axes : tuple of int and str
         The axis of each array; a name if the value of a scalar is the size.
     bounds : tuple of int and str
-        Start, stop and step of the slice that is taken with the array; empty for one that is left out.
+        Start, stop and step of the slice that is taken with the array, for printing; empty for one that is left out.
     length : int or str
         Length of the sliced axis; empty for a shape that is not that of a slice.
 
@@ -397,15 +397,11 @@ def shape_template(
     >>> pel.zeros((x.shape[0] // 2, 2)).shape
     ('n//2', 2)
     """
-    return xp.zeros(get_runtime_shape(sources, shape, axes, bounds, length), dtype=bool)
+    return xp.zeros(get_runtime_shape(sources, shape, axes, length), dtype=bool)
 
 
 def get_runtime_shape(
-    sources: Sequence[Any],
-    shape: Sequence[int | str],
-    axes: Sequence[int | str],
-    bounds: Sequence[int | str] = (),
-    length: int | str = "",
+    sources: Sequence[Any], shape: Sequence[int | str], axes: Sequence[int | str], length: int | str
 ) -> tuple[int, ...]:
     """Return a computed shape as integers; raises ShapeError if one is negative."""
     values = {

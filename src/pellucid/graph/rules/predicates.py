@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.graph.expr import Constant, Expr, Operand
+from pellucid.graph.op import Op
 from pellucid.graph.ops.activations import sigmoid, softplus
 from pellucid.graph.ops.elementwise import (
     absolute,
@@ -69,7 +70,11 @@ FINITE = {
 FINITE |= REARRANGING | {softplus.op}
 """Ops whose results are finite if their operands are, but for sums near the largest number."""
 
-BOUNDED = {f.op for f in (arctan, cos, erf, erfc, sech, sigmoid, sin, softmax, tanh)}
+BOUNDED: set[Op | None] = {None, *(f.op for f in (arctan, cos, erf, erfc, sech, sigmoid, sin, softmax, tanh))}
+"""Ops whose results are finite, and inputs, which are taken to be."""
+
+MULTIPLES: dict[Op | None, int] = {multiply.op: 0, true_divide.op: 1}
+"""Position of the number in products and quotients with one."""
 
 MAX_VISITS = 24
 
@@ -134,16 +139,11 @@ def is_finite(e: Expr) -> bool:
         if not stack:
             return True
         node = stack.pop()
-        if node.op is true_divide.op:
-            is_multiple = is_scalar_constant(node.inputs[1])
-        else:
-            is_multiple = node.op is multiply.op and is_scalar_constant(node.inputs[0])
-        if node.op in FINITE or is_multiple:
+        if isinstance(node, Constant) and not np.all(np.isfinite(node.value)):
+            return False
+        if node.op in FINITE or (node.op in MULTIPLES and is_scalar_constant(node.inputs[MULTIPLES[node.op]])):
             stack += node.inputs
-        elif isinstance(node, Constant):
-            if not np.all(np.isfinite(node.value)):
-                return False
-        elif node.op is not None and node.op not in BOUNDED and node.dtype.kind == "f":
+        elif node.op not in BOUNDED and node.dtype.kind == "f":
             return False
     return False
 

@@ -225,9 +225,9 @@ def divide_broadcast_number(x: Expr, y: Expr, c: Expr) -> RulePair:
 
 def is_redundant_broadcast(x: Expr, y: Expr, *others: Expr) -> bool:
     """Tell whether an elementwise op of ``broadcast_like(x, y)`` has the same shape and checks for ``x``."""
-    for axis in range(1, y.ndim + 1):
-        size, found = y.shape[-axis], [e.shape[-axis] for e in (x, *others) if e.ndim >= axis]
-        if size not in (1, *found) or (x.ndim >= axis and found[0] not in (1, size)):
+    for k, dim in enumerate(y.shape[::-1]):
+        found = [e.shape[-1 - k] for e in (x, *others) if e.ndim > k]
+        if dim not in (1, *found) or (x.ndim > k and found[0] not in (1, dim)):
             return False
     return True
 

@@ -296,11 +296,9 @@ def write_empty_shape(e: Expr, body: Subgraph) -> str:
     }
 
     def write_dim(dim: Dim) -> str:
-        if isinstance(dim, int) or str(dim) in places:
-            return places.get(str(dim), str(dim))
-        if not all(name in places for name in read_dim(dim).list_names()):
+        if str(dim) not in places and not all(name in places for name in read_dim(dim).list_names()):
             return "0"
-        return re.sub(r"\?\d+|\b[^\W\d]\w*", lambda m: places.get(m[0], m[0]), str(dim))
+        return places.get(str(dim)) or re.sub(r"\?\d+|\b[^\W\d]\w*", lambda m: places.get(m[0], m[0]), str(dim))
 
     return f"(0, {''.join(write_dim(dim) + ', ' for dim in e.shape)})"
 
