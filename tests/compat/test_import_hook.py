@@ -153,6 +153,7 @@ def test_theano_has_what_python_2_lacked() -> None:
 
         assert theano.compat.OrderedDict is OrderedDict is collections.OrderedDict
         assert (theano.compat.izip, theano.compat.six.PY3) == (zip, True)
+        assert theano.theano.tensor is theano.tensor
         assert (cPickle, xrange) == (pickle, range)
 
 

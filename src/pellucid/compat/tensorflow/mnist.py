@@ -2,8 +2,7 @@
 
 import pellucid.compat.tensorflow as tf
 
-NUM_CLASSES, IMAGE_SIZE = 10, 28
-IMAGE_PIXELS = IMAGE_SIZE**2
+NUM_CLASSES, IMAGE_SIZE, IMAGE_PIXELS = 10, 28, 28**2
 
 
 def inference(images, hidden1_units, hidden2_units):

@@ -123,6 +123,7 @@ def make_modules():
 
 
 make_modules()
+theano = sys.modules[__name__]  # Theano imports its own modules, as in `import theano.tests`, and so has this name
 globals().update(pick(functions, "In Mode Out Param function shared") | pick(gradient, "Lop Rop grad"))
 globals().update(pick(loops, "clone foldl foldr reduce scan") | pick(printing, "debugprint pp pprint"))
 globals().update(map=loops.map_, dprint=printing.debugprint, dot=FUNCTIONS["dot"], Constant=variables.TensorConstant)
