@@ -52,7 +52,6 @@ EXCLUDED_CASES = {
         ("test_causal_conv_with_state_silu_fp16", "test_causal_conv_with_state_silu_fp16_expanded"),
         "NumPy accumulates float16 products in float16; the expected values were accumulated in float32",
     ),
-    "test_reduce_log_sum_exp_empty_set_expanded": "the logarithm of an empty sum is simplified to logsumexp",
 }
 """Excluded cases of supported operators, with the reason."""
 
